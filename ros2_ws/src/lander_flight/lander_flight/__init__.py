@@ -1,0 +1,1 @@
+"""Flight software: navigation, guidance, throttle, health, payload manager, with their nodes."""

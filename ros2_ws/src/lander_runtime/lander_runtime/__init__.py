@@ -1,0 +1,1 @@
+"""How subsystems run: ports, ticks, transports, digest, run folder. Knows no lander."""

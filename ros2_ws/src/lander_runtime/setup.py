@@ -1,0 +1,15 @@
+from setuptools import find_packages, setup
+
+PACKAGE = "lander_runtime"
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    packages=find_packages(),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+    ],
+    zip_safe=False,
+    license="Apache-2.0",
+)

@@ -1,0 +1,1 @@
+"""Device models that turn truth into measurements, with their nodes."""

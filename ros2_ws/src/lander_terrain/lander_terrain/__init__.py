@@ -1,0 +1,1 @@
+"""The Moon's surface, deterministic by seed: height and normal anywhere."""

@@ -1,0 +1,1 @@
+"""Launch runner, recorder, replay, report, command line."""

@@ -1,0 +1,1 @@
+"""The truth: rigid body, gravity, thrusters, tanks, contact; the physics node."""
