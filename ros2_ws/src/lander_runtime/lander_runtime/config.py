@@ -1,0 +1,184 @@
+"""Read YAML configuration into pydantic models; say of every mistake where it is, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+Key = tuple[str | int, ...]
+
+
+class Parameters(BaseModel):
+    """Base of every configuration model: unknown keys, NaN and infinity are errors; values cannot change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong. Its text has one line for each mistake: file, line, key, what was expected."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class Document:
+    """A YAML file (or a part of one) with the places of its keys."""
+
+    def __init__(self, path: Path, data: Any, at: Key = ()) -> None:
+        self.path = path
+        self.data = data
+        self.at = at
+
+    def section(self, key: str) -> Document:
+        """A part of the document. Raises ConfigError where it is missing."""
+        if not isinstance(self.data, Mapping) or key not in self.data:
+            present = list(self.data) if isinstance(self.data, Mapping) else []
+            raise ConfigError([f"{self.path}: section {key!r} is missing{did_you_mean(key, present)}"])
+        return Document(self.path, self.data[key], (*self.at, key))
+
+    def parse(self, model: type[Model]) -> Model:
+        """The document as a model. Raises ConfigError with all mistakes."""
+        try:
+            # Through JSON, because pydantic's strict mode then still takes a list for a tuple and 1 for 1.0,
+            # but neither '1e-4' nor true for a number.
+            return model.model_validate_json(json.dumps(_plain(self.data)), strict=True)
+        except ValidationError as error:
+            raise ConfigError([self._problem(model, dict(detail)) for detail in error.errors()]) from None
+
+    def _problem(self, model: type[BaseModel], detail: dict[str, Any]) -> str:
+        where: Key = tuple(part for part in detail["loc"])
+        key = ".".join(str(part) for part in (*self.at, *where))
+        text = f"{self.path}:{self._line(where)}: {key or 'document'}: {_expectation(detail)}"
+        if detail["type"] == "extra_forbidden":
+            text += did_you_mean(str(where[-1]), _fields_at(model, where[:-1]))
+        return text
+
+    def _line(self, where: Key) -> int:
+        node, line = self.data, _first_line(self.data)
+        for part in where:
+            if isinstance(node, CommentedMap) and part in node:
+                line = node.lc.key(part)[0] + 1
+            elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+                line = node.lc.item(part)[0] + 1
+            else:
+                break
+            node = node[part]
+        return int(line)
+
+
+def read(path: Path) -> Document:
+    """Read a YAML 1.2 file. Raises ConfigError where it cannot be read or is not YAML."""
+    try:
+        data = YAML().load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError([f"{path}:{line}: not valid YAML: {error.problem}"]) from None
+    return Document(path, data)
+
+
+def load(path: Path, model: type[Model]) -> Model:
+    """Read and validate a whole file. Raises ConfigError."""
+    return read(path).parse(model)
+
+
+def config_root() -> Path:
+    """The config/ folder: $FRIGORIS_CONFIG, the repository's, or the installed one of lander_bringup."""
+    override = os.environ.get("FRIGORIS_CONFIG")
+    if override:
+        return Path(override)
+    source = Path(__file__).resolve().parents[4] / "config"
+    if source.is_dir():
+        return source
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        share = Path(prefix) / "share" / "lander_bringup" / "config"
+        if share.is_dir():
+            return share
+    raise ConfigError(["no config/ folder: neither in the repository nor in lander_bringup's share; build the workspace"])
+
+
+def find(kind: str, name: str) -> Path:
+    """Path of `config/<kind>/<name>.yaml`, or of a file that the user names. Raises ConfigError where there is none."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if path.is_file():
+            return path
+        raise ConfigError([f"{kind} file {name!r} does not exist"])
+    folder = config_root() / kind
+    path = folder / f"{name}.yaml"
+    if path.is_file():
+        return path
+    known = sorted(file.stem for file in folder.glob("*.yaml"))
+    raise ConfigError([f"no {kind} named {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"])
+
+
+def override(document: Document, key: str, value: str) -> None:
+    """Set `a.b.c` in a document to a value written as YAML. Raises ConfigError where the key is not there."""
+    *parents, last = key.split(".")
+    node = document.data
+    for depth, part in enumerate(parents):
+        if not isinstance(node, Mapping) or part not in node:
+            raise ConfigError([f"--set {key}: {'.'.join(parents[: depth + 1])!r} is not in {document.path}"])
+        node = node[part]
+    if not isinstance(node, Mapping) or last not in node:
+        present = list(node) if isinstance(node, Mapping) else []
+        raise ConfigError([f"--set {key}: no such key in {document.path}{did_you_mean(last, present)}"])
+    node[last] = YAML().load(value)  # type: ignore[index]
+
+
+def did_you_mean(wrong: str, known: Sequence[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing where no known name is near."""
+    near = difflib.get_close_matches(wrong, [str(name) for name in known], n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _expectation(detail: dict[str, Any]) -> str:
+    if detail["type"] == "missing":
+        return "is missing and has no default: add it"
+    if detail["type"] == "extra_forbidden":
+        return "is not a known key"
+    return f"{detail['msg']}, got {detail['input']!r}"
+
+
+def _fields_at(model: Any, where: Key) -> list[str]:
+    for part in where:
+        if isinstance(part, int):
+            continue
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            return []
+        model = next(_models_in(fields[part].annotation), None)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _first_line(data: Any) -> int:
+    return int(data.lc.line) + 1 if isinstance(data, CommentedMap | CommentedSeq) else 1
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_plain(value) for value in data]
+    return data
