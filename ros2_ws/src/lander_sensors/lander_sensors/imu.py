@@ -6,13 +6,13 @@ from math import radians
 from typing import Any, ClassVar
 
 import numpy as np
+
 from lander_common.mission import Mission, NonNegative, Positive
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_runtime.config import Parameters
 from lander_runtime.messages import ImuIncrements
 from lander_runtime.rng import stream
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
-
 from lander_sensors.inertial_triad import DRAWS_PER_STEP, Triad, TriadErrors
 from lander_sensors.normals import Normals
 
