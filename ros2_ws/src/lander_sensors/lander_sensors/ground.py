@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import acos, inf, sqrt
+from math import acos, nan, sqrt
 from typing import Protocol
 
 from lander_common.mission import Vector3
@@ -13,7 +13,7 @@ class Ground(Protocol):
     """A surface that reflects."""
 
     def ray_range(self, origin_site: Vector3, direction_site: Vector3, max_range_m: float) -> tuple[float, float]:
-        """Distance, m, along a unit ray to the surface (inf where it misses), and the angle of incidence, rad."""
+        """Distance, m, along a unit ray to the surface and the angle of incidence, rad; both NaN where it misses."""
 
     def albedo(self, east_m: float, north_m: float) -> float:
         """Reflectance at normal incidence and zero phase, 0 to 1."""
@@ -33,10 +33,10 @@ class SmoothGround:
         above = x * x + y * y + origin_site[2] * (origin_site[2] + 2.0 * self.radius_m)  # |o|^2 - R^2
         discriminant = along * along - above
         if along >= 0.0 or discriminant < 0.0 or above < 0.0:
-            return inf, 0.0
+            return nan, nan
         root = sqrt(discriminant)
         distance = above / (root - along)
-        return (distance, acos(min(1.0, root / self.radius_m))) if distance <= max_range_m else (inf, 0.0)
+        return (distance, acos(min(1.0, root / self.radius_m))) if distance <= max_range_m else (nan, nan)
 
     def albedo(self, east_m: float, north_m: float) -> float:
         """The same everywhere."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, inf, isinf, radians, sqrt
+from math import cos, isnan, nan, radians, sqrt
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -101,7 +101,7 @@ class Rangefinder(Subsystem):
         if truth is not None:
             self._history.append(truth)
         validity_ns = max(0, tick.stamp_ns - self._latency_ns)
-        echo = Echo(0, inf, FLOOR_DB)
+        echo = Echo(0, nan, FLOOR_DB)
         if self._history and self._history[-1].altitude_m < self._parameters.maximum_range_m:
             echo = self._strongest(self._pose(validity_ns))
         return {"range": self._measurement(echo, validity_ns)}
@@ -136,12 +136,12 @@ class Rangefinder(Subsystem):
         """Echo on a beam. Beams far off the vertical are not traced: another one sees the ground much better."""
         boresight = self.boresights_body[beam]
         if -_dot(boresight, pose.up_body) < self._cos_largest_off_nadir:
-            return Echo(beam, inf, FLOOR_DB)
+            return Echo(beam, nan, FLOOR_DB)
         direction = rotate(pose.q_site_body, boresight)
         limit = self._parameters.maximum_range_m
         distance, incidence = self._ground.ray_range(pose.origin_site, direction, limit)
-        if isinf(distance):
-            return Echo(beam, inf, FLOOR_DB)
+        if isnan(distance):
+            return Echo(beam, nan, FLOOR_DB)
         x, y, z = (o + distance * d for o, d in zip(pose.origin_site, direction, strict=True))
         east, north, _ = site_to_map(self._radius_m, x, y, z)
         margin = margin_db(self._parameters.link, distance, cos(incidence), self._ground.albedo(east, north))
@@ -155,7 +155,7 @@ class Rangefinder(Subsystem):
         rays = _cone(direction, half_angle * sqrt(0.5))
         ranges = [self._ground.ray_range(origin, ray, self._parameters.maximum_range_m)[0] for ray in rays]
         mean = sum(ranges) / len(ranges)
-        return distance if isinf(mean) else mean
+        return distance if isnan(mean) else mean
 
     def _measurement(self, echo: Echo, validity_ns: int) -> Any:
         """The message: detection, noise and limits of the receiver. Always draws the same number of random numbers."""
@@ -172,9 +172,7 @@ class Rangefinder(Subsystem):
                 measured = parameters.minimum_range_m + early * max(0.0, echo.range_m - parameters.minimum_range_m)
         in_limits = parameters.minimum_range_m <= measured <= parameters.maximum_range_m
         valid = detected and in_limits
-        status = (
-            RangeMeasurement.OK if valid else RangeMeasurement.OUT_OF_RANGE if detected else RangeMeasurement.NO_RETURN
-        )
+        missed = RangeMeasurement.OUT_OF_RANGE if detected else RangeMeasurement.NO_RETURN
         return RangeMeasurement(
             time_of_validity=time_message(validity_ns),
             valid=valid,
