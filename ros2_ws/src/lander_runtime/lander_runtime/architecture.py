@@ -67,9 +67,19 @@ class Node:
     inputs: tuple[Input, ...]
     outputs: tuple[Topic, ...]
 
+    @property
+    def gating_inputs(self) -> tuple[Input, ...]:
+        """Inputs that the lockstep waits for: messages of ours, not the standard messages derived from them."""
+        return tuple(port for port in self.inputs if port.topic.role == "gating")
+
+    @property
+    def is_sink(self) -> bool:
+        """Whether the node only listens, such as the recorder: it steps at every tick and nobody waits for it."""
+        return not self.outputs
+
     def is_due(self, previous_ns: int, now_ns: int) -> bool:
         """Whether the node steps at this tick: when any of its periodic outputs is due."""
-        return any(topic.is_due(previous_ns, now_ns) for topic in self.outputs)
+        return self.is_sink or any(topic.is_due(previous_ns, now_ns) for topic in self.outputs)
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,7 @@ def build(document: dict[str, Any]) -> Architecture:
         name: Node(
             name,
             entry["package"],
-            tuple(_input(topics[key], port) for key, port in entry["inputs"].items()),
+            _inputs(entry["inputs"], topics),
             tuple(topics[key] for key in entry["outputs"]),
         )
         for name, entry in document["nodes"].items()
@@ -144,6 +154,13 @@ def _topic(key: str, entry: dict[str, Any], qos: dict[str, QosProfile]) -> Topic
         about=entry["about"],
         of=entry.get("of", ""),
     )
+
+
+def _inputs(entry: dict[str, Any] | str, topics: dict[str, Topic]) -> tuple[Input, ...]:
+    if entry == "everything":
+        return tuple(Input(topic, None, delayed=False) for topic in topics.values() if topic.key != "tick_done")
+    assert isinstance(entry, dict)
+    return tuple(_input(topics[key], port) for key, port in entry.items())
 
 
 def _input(topic: Topic, port: dict[str, Any]) -> Input:

@@ -1,0 +1,111 @@
+"""From a subsystem class to a running ROS node: what every `x_node.py` calls."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lander_runtime.ros_host import (
+    Blueprint,
+    ConductorHost,
+    MemberHost,
+    RunOptions,
+    View,
+    run_host,
+)
+from lander_runtime.subsystem import Subsystem
+
+from lander_common.mission import Mission, resolve
+
+RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder
+
+
+def mission_of(options: RunOptions) -> Mission:
+    """The mission that the launch file asks for. Raises ConfigError."""
+    choices = {kind: getattr(options, kind) for kind in ("vehicle", "site", "start")}
+    return resolve(options.scenario, options.seed, choices, dict(split_setting(text) for text in options.settings))
+
+
+def split_setting(text: str) -> tuple[str, str]:
+    """`key=value` as a pair. Raises ValueError for anything else."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ValueError(f"--set {text}: expected key=value, such as navigation.gate_sigma=4")
+    return key, value
+
+
+def members_of(options: RunOptions) -> list[str]:
+    """Every node that takes part in the run."""
+    return [*mission_of(options).scenario.members, *(["recorder"] if options.record else [])]
+
+
+def blueprint(
+    name: str,
+    build: Callable[[Mission], Subsystem | None],
+    views: Mapping[str, View],
+    offer: Callable[[Any, Any], object] | None = None,
+) -> Blueprint:
+    """What the host needs to know of a node."""
+    return Blueprint(
+        name=name,
+        build=lambda options: build(mission_of(options)),
+        members=members_of,
+        parameters=partial(_shown_parameters, name),
+        views=views,
+        offer=offer,
+    )
+
+
+def serve(
+    subsystem: type[Subsystem], views: Mapping[str, View] | None = None, offer: Callable[[Any, Any], object] | None = None
+) -> None:
+    """Run a subsystem as a node of the run, to its end; exits the process."""
+    build: Callable[[Mission], Subsystem] = subsystem
+    sys.exit(run_host(MemberHost, blueprint(subsystem.name, build, views or {}, offer)))
+
+
+def conduct(
+    subsystem: type[Subsystem], views: Mapping[str, View], host_type: type[ConductorHost] = ConductorHost
+) -> None:
+    """Run the time owner as the conductor of the run; exits the process."""
+    build: Callable[[Mission], Subsystem] = subsystem
+    sys.exit(run_host(host_type, blueprint(subsystem.name, build, views), leave_record))
+
+
+def leave_record(host: Any) -> int:
+    """Write what the conductor counted to the run folder, if there is one."""
+    if host.options.out:
+        folder = Path(host.options.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        record = asdict(host.record) | {"real_time_factor": host.record.real_time_factor, "rate": host.options.rate}
+        (folder / RUN_RECORD_FILE).write_text(json.dumps(record, indent=2))
+    return 0
+
+
+def _shown_parameters(name: str, options: RunOptions) -> dict[str, Any]:
+    documents = mission_of(options).documents
+    return dict(_leaves(documents[name].data, name)) if name in documents else {}
+
+
+def _leaves(data: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Flat `a.b.c` keys of what ROS parameters can hold: numbers, texts, and lists of one kind of them."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _leaves(value, f"{prefix}.{key}")
+    elif isinstance(data, bool | int | float | str):
+        yield prefix, _plain(data)
+    elif isinstance(data, list) and data and all(isinstance(item, int | float) for item in data):
+        yield prefix, [float(item) for item in data]
+
+
+def _plain(value: Any) -> Any:
+    """The value as a plain Python type: YAML's own number types are subclasses that rclpy does not take."""
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

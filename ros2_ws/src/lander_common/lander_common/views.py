@@ -1,0 +1,113 @@
+"""Standard ROS messages derived from ours, so that rqt, Foxglove and any DDS client show something without our code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from lander_runtime.messages import Message, message_type
+
+
+def _vector(values: Any) -> Message:
+    return message_type("geometry_msgs/msg/Vector3")(x=float(values[0]), y=float(values[1]), z=float(values[2]))
+
+
+def _point(values: Any) -> Message:
+    return message_type("geometry_msgs/msg/Point")(x=float(values[0]), y=float(values[1]), z=float(values[2]))
+
+
+def _quaternion(values: Any) -> Message:
+    x, y, z, w = (float(value) for value in values)
+    return message_type("geometry_msgs/msg/Quaternion")(x=x, y=y, z=z, w=w)
+
+
+def _header(message: Message, frame_id: str) -> Message:
+    return message_type("std_msgs/msg/Header")(stamp=message.header.stamp, frame_id=frame_id)
+
+
+def clock(tick: Message) -> Message:
+    """Simulated time."""
+    return message_type("rosgraph_msgs/msg/Clock")(clock=tick.header.stamp)
+
+
+def imu_data(increments: Message) -> Message:
+    """Increments as mean rates over the tick; the orientation is unknown (covariance -1, as sensor_msgs/Imu says)."""
+    interval_s = max(increments.interval_ns, 1) * 1e-9
+    unknown = np.zeros(9)
+    unknown[0] = -1.0
+    return message_type("sensor_msgs/msg/Imu")(
+        header=_header(increments, "body"),
+        orientation=_quaternion((0.0, 0.0, 0.0, 1.0)),
+        orientation_covariance=unknown,
+        angular_velocity=_vector(increments.delta_theta_body / interval_s),
+        angular_velocity_covariance=np.zeros(9),
+        linear_acceleration=_vector(increments.delta_v_body / interval_s),
+        linear_acceleration_covariance=np.zeros(9),
+    )
+
+
+def rangefinder_scan(measurement: Message) -> Message:
+    """The range as sensor_msgs/Range; no return is +infinity (REP-117)."""
+    scan = message_type("sensor_msgs/msg/Range")
+    return scan(
+        header=_header(measurement, "rangefinder"),
+        radiation_type=scan.INFRARED,
+        field_of_view=0.0005,
+        min_range=0.0,
+        max_range=float("inf"),
+        range=measurement.range_m if measurement.valid else float("inf"),
+        variance=measurement.sigma_m**2,
+    )
+
+
+def odometry(state: Message) -> Message:
+    """The estimate as nav_msgs/Odometry: pose in site, velocity in body."""
+    from lander_common.quaternion import conjugate, rotate
+
+    q = tuple(float(value) for value in state.q_site_body)
+    v_body = rotate(conjugate(q), tuple(float(value) for value in state.v_lander_site))  # type: ignore[arg-type]
+    pose = message_type("geometry_msgs/msg/Pose")(position=_point(state.r_lander_site), orientation=_quaternion(q))
+    twist = message_type("geometry_msgs/msg/Twist")(linear=_vector(v_body), angular=_vector(state.w_mci_body))
+    pose_sigma = np.concatenate([state.r_sigma_site_m, state.attitude_sigma_rad])
+    twist_sigma = np.concatenate([state.v_sigma_site_m_s, np.zeros(3)])
+    return message_type("nav_msgs/msg/Odometry")(
+        header=_header(state, "site"),
+        child_frame_id="body",
+        pose=message_type("geometry_msgs/msg/PoseWithCovariance")(pose=pose, covariance=_diagonal(pose_sigma)),
+        twist=message_type("geometry_msgs/msg/TwistWithCovariance")(twist=twist, covariance=_diagonal(twist_sigma)),
+    )
+
+
+def tf(state: Message) -> Message:
+    """site -> body as navigation believes."""
+    transform = message_type("geometry_msgs/msg/Transform")(
+        translation=_vector(state.r_lander_site), rotation=_quaternion(state.q_site_body)
+    )
+    stamped = message_type("geometry_msgs/msg/TransformStamped")(
+        header=_header(state, "site"), child_frame_id="body", transform=transform
+    )
+    return message_type("tf2_msgs/msg/TFMessage")(transforms=[stamped])
+
+
+def diagnostics(health: Message) -> Message:
+    """Health as diagnostic_msgs/DiagnosticArray, one status per check."""
+    status = message_type("diagnostic_msgs/msg/DiagnosticStatus")
+    pair = message_type("diagnostic_msgs/msg/KeyValue")
+    texts = ("ok", "warning", "error", "stale")
+    return message_type("diagnostic_msgs/msg/DiagnosticArray")(
+        header=_header(health, ""),
+        status=[
+            status(
+                level=int(verdict),
+                name=f"health: {name}",
+                message=texts[int(verdict)],
+                hardware_id="lander",
+                values=[pair(key="value", value=f"{value:.6g}")],
+            )
+            for name, verdict, value in zip(health.checks, health.verdicts, health.values, strict=True)
+        ],
+    )
+
+
+def _diagonal(sigma: Any) -> Any:
+    return np.diag(np.square(sigma)).ravel()
