@@ -1,0 +1,118 @@
+"""Make what the commands run in: `.venv` with ROS 2 and the libraries, and the built workspace.
+
+`./lander` calls `main` before anything is installed, so this module and those it imports need the standard library
+alone. What has to be done is in `setup_steps`, which a finished project never imports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lander_tools.setup_stamp import Project, Stamp, is_ready
+
+# Threads in BLAS and OpenMP change sums and take the cores that other nodes need.
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+OF_ANOTHER_ROS = ("PYTHONHOME", "PYTHONPATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "ROS_DISTRO")
+
+
+class SetupError(Exception):
+    """Set-up cannot go on. Its text says why and what to do."""
+
+
+def sourced_ros(variables: Mapping[str, str]) -> tuple[str, tuple[Path, ...]]:
+    """Which ROS 2 is sourced, with its prefixes; empty where none is, or where its folders are not there."""
+    distribution = variables.get("ROS_DISTRO", "")
+    prefixes = tuple(Path(prefix) for prefix in variables.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix)
+    homes = [prefix for prefix in prefixes if (prefix / "share" / "rclpy" / "package.xml").exists()]
+    return (f"{distribution} {homes[0]}", prefixes) if distribution and homes else ("", ())
+
+
+def environment(project: Project, base: Mapping[str, str], *, with_workspace: bool = True) -> dict[str, str]:
+    """The variables that nodes and tools need, computed rather than sourced, which would take longer than the start.
+
+    They follow colcon's own setup files; what a sourced ROS 2 has set stays behind them.
+    """
+    result = dict(base)
+    prefixes: list[Path] = []
+    modules: list[Path] = []
+    libraries: list[Path] = []
+    for package in project.packages if with_workspace else ():
+        prefix = project.workspace / "install" / package.name
+        prefixes.append(prefix)
+        if (package / "setup.py").exists():
+            modules.append(project.workspace / "build" / package.name)  # linked there by --symlink-install
+        else:
+            modules.extend(prefix.glob("lib/python3*/site-packages"))
+            libraries.append(prefix / "lib")
+    if not project.ros:
+        for name in OF_ANOTHER_ROS:
+            result.pop(name, None)
+        prefixes.append(project.venv)
+        libraries += [project.venv / "lib", *sorted(project.venv.glob("lib/python3*/site-packages/ros_*.libs"))]
+        result["_ROS_WHEELS_BOOTSTRAP_COMPLETE"] = "1"  # the libraries are found: no second start of the interpreter
+    result["VIRTUAL_ENV"] = str(project.venv)
+    _prepend(result, "PATH", [project.venv / "bin"])
+    _prepend(result, "AMENT_PREFIX_PATH", prefixes)
+    _prepend(result, "CMAKE_PREFIX_PATH", prefixes)
+    _prepend(result, "PYTHONPATH", modules)
+    _prepend(result, "LD_LIBRARY_PATH", libraries)
+    result.update(dict.fromkeys(ONE_THREAD, "1"))
+    return result
+
+
+def _prepend(variables: dict[str, str], name: str, paths: list[Path]) -> None:
+    present = [part for part in variables.get(name, "").split(os.pathsep) if part]
+    joined = os.pathsep.join(dict.fromkeys([*map(str, paths), *present]))
+    if joined:
+        variables[name] = joined
+
+
+@contextlib.contextmanager
+def lock(root: Path) -> Iterator[int]:
+    """Hold the project for one set-up at a time; yield the descriptor of the lock.
+
+    The lock is on the project's folder, so no file is left behind. Children that inherit the descriptor keep the lock
+    when this process is killed: nobody repairs what is still being written.
+    """
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("Another ./lander is setting this folder up; waiting for it.\n")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def ensure(project: Project) -> None:
+    """Set the project up where it is not. Raises SetupError."""
+    if is_ready(project, Stamp.read(project)):
+        return
+    from lander_tools.setup_steps import Setup
+
+    with lock(project.root) as descriptor:
+        if not is_ready(project, Stamp.read(project)):  # another call may have done it meanwhile
+            Setup(project, descriptor).run()
+
+
+def main(root: str, arguments: list[str]) -> int:
+    """Set up where needed, then become the command line. Returns an exit status only where set-up failed."""
+    ros, underlay = sourced_ros(os.environ)
+    project = Project(Path(root), ros, underlay)
+    try:
+        ensure(project)
+    except (SetupError, OSError) as error:
+        sys.stderr.write(f"\nlander: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\nlander: interrupted; the next call goes on with the set-up.\n")
+        return 130
+    command = [str(project.python), "-m", "lander_tools.cli", *arguments]
+    return os.execve(project.python, command, environment(project, os.environ))
