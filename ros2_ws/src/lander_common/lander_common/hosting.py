@@ -10,17 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lander_runtime.ros_host import (
-    Blueprint,
-    ConductorHost,
-    MemberHost,
-    RunOptions,
-    View,
-    run_host,
-)
-from lander_runtime.subsystem import Subsystem
-
 from lander_common.mission import Mission, resolve
+from lander_runtime.ros_conductor import ConductorHost
+from lander_runtime.ros_host import Blueprint, RunOptions, View, run_host
+from lander_runtime.ros_member import MemberHost
+from lander_runtime.subsystem import Subsystem
 
 RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder
 
@@ -62,7 +56,9 @@ def blueprint(
 
 
 def serve(
-    subsystem: type[Subsystem], views: Mapping[str, View] | None = None, offer: Callable[[Any, Any], object] | None = None
+    subsystem: type[Subsystem],
+    views: Mapping[str, View] | None = None,
+    offer: Callable[[Any, Any], object] | None = None,
 ) -> None:
     """Run a subsystem as a node of the run, to its end; exits the process."""
     build: Callable[[Mission], Subsystem] = subsystem

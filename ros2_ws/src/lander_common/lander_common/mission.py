@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
-from lander_runtime.config import ConfigError, Document, Parameters, did_you_mean, find, override, read
 from pydantic import Field
 
 from lander_common.frames import SiteFrame
+from lander_runtime.config import ConfigError, Document, Parameters, did_you_mean, find, override, read
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -208,7 +208,9 @@ class Mission:
         """A file that another package owns, such as `part("navigation", NavigationParameters)`. Raises ConfigError."""
         if kind not in self.documents:
             known = list(self.documents)
-            raise ConfigError([f"scenario {self.scenario.name!r} names no {kind} in its parts{did_you_mean(kind, known)}"])
+            raise ConfigError(
+                [f"scenario {self.scenario.name!r} names no {kind} in its parts{did_you_mean(kind, known)}"]
+            )
         return self.documents[kind].parse(model)
 
     def resolved(self) -> dict[str, Any]:
@@ -240,5 +242,7 @@ def resolve(
 def _set(documents: Mapping[str, Document], key: str, value: str) -> None:
     kind, _, rest = key.partition(".")
     if kind not in documents:
-        raise ConfigError([f"--set {key}: begins with none of {', '.join(documents)}{did_you_mean(kind, list(documents))}"])
+        raise ConfigError(
+            [f"--set {key}: begins with none of {', '.join(documents)}{did_you_mean(kind, list(documents))}"]
+        )
     override(documents[kind], rest, value)

@@ -47,7 +47,12 @@ def nominal_start(mission: Mission) -> NominalStart:
         lead = v_circle / apolune * start.lead_time_s  # angle flown on the circle before the burn
         up, forward = _turned(up, forward, -(nu + pi) - lead)
         return NominalStart(
-            apolune * up, v_circle * forward, _attitude(up, forward, 0.0), start.lead_time_s, v_circle - v_apolune, descent_time_s
+            apolune * up,
+            v_circle * forward,
+            _attitude(up, forward, 0.0),
+            start.lead_time_s,
+            v_circle - v_apolune,
+            descent_time_s,
         )
     mean_motion = sqrt(GM_M3_S2 / a**3)
     nu_start = _true_anomaly(_mean_anomaly(e, nu) - mean_motion * start.lead_time_s, e)
@@ -55,7 +60,12 @@ def nominal_start(mission: Mission) -> NominalStart:
     radius = a * (1.0 - e * e) / (1.0 + e * cos(nu_start))
     v_up, v_forward = _ellipse_velocity(a, e, nu_start)
     return NominalStart(
-        radius * up, v_up * up + v_forward * forward, _attitude(up, forward, atan2(v_up, v_forward)), 0.0, 0.0, descent_time_s
+        radius * up,
+        v_up * up + v_forward * forward,
+        _attitude(up, forward, atan2(v_up, v_forward)),
+        0.0,
+        0.0,
+        descent_time_s,
     )
 
 

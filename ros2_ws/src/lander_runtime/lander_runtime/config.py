@@ -108,7 +108,9 @@ def config_root() -> Path:
         share = Path(prefix) / "share" / "lander_bringup" / "config"
         if share.is_dir():
             return share
-    raise ConfigError(["no config/ folder: neither in the repository nor in lander_bringup's share; build the workspace"])
+    raise ConfigError(
+        ["no config/ folder: neither in the repository nor in lander_bringup's share; build the workspace"]
+    )
 
 
 def find(kind: str, name: str) -> Path:

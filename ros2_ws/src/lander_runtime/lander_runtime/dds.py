@@ -58,7 +58,8 @@ class Link:
         group = OwnLoop()
         self._node = node
         self._publishers = {
-            topic.key: node.create_publisher(ros_type(topic.type), topic.name, ros_qos(topic.qos)) for topic in published
+            topic.key: node.create_publisher(ros_type(topic.type), topic.name, ros_qos(topic.qos))
+            for topic in published
         }
         self._subscriptions = {
             topic.key: node.create_subscription(

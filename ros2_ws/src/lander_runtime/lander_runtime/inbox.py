@@ -55,7 +55,9 @@ class InputQueue:
         """Raise SequenceGapError if `tick` is not the next one of a topic that is published at every tick."""
         if self.port.topic.period_ns == EVERY_TICK and self.newest_tick >= 0 and tick > self.newest_tick + 1:
             name = self.port.topic.name
-            raise SequenceGapError(f"{name}: tick {tick} came after {self.newest_tick}: messages between them were lost")
+            raise SequenceGapError(
+                f"{name}: tick {tick} came after {self.newest_tick}: messages between them were lost"
+            )
 
 
 class Inbox:
@@ -63,7 +65,8 @@ class Inbox:
 
     def __init__(self, node: Node, decoder: Callable[[str], Decoder] | None = None) -> None:
         self.queues = {
-            port.topic.key: InputQueue(port, decoder(port.topic.type) if decoder else None) for port in node.gating_inputs
+            port.topic.key: InputQueue(port, decoder(port.topic.type) if decoder else None)
+            for port in node.gating_inputs
         }
 
     def advance(self, tick: int) -> Inputs:

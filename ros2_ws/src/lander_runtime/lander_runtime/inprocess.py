@@ -21,13 +21,13 @@ class InProcessRun:
     """A run of subsystems in one process."""
 
     def __init__(self, members: Sequence[Subsystem], observers: Sequence[Observer] = ()) -> None:
-        by_name = {member.name: member for member in members}
+        by_name = {member.node.name: member for member in members}
         self._members = [by_name[name] for name in architecture().order(by_name)]
         (self._owner,) = [member for member in self._members if isinstance(member, TimeOwner)]
         self._observers = observers
-        self._inboxes = {member.name: Inbox(member.node) for member in self._members}
+        self._inboxes = {member.node.name: Inbox(member.node) for member in self._members}
         self._readers = self._find_readers()
-        self._chains = {member.name: DigestChain() for member in self._members}
+        self._chains = {member.node.name: DigestChain() for member in self._members}
         self.tick = Tick(seq=-1, stamp_ns=0, step_ns=0)
 
     def _find_readers(self) -> dict[str, list[Inbox]]:
@@ -46,16 +46,16 @@ class InProcessRun:
     def step(self) -> None:
         """One tick of every member that is due."""
         seq = self.tick.seq + 1
-        owner_inputs = self._inboxes[self._owner.name].advance(seq)
+        owner_inputs = self._inboxes[self._owner.node.name].advance(seq)
         step_ns = self._owner.next_step_ns(owner_inputs) if seq else 0
         self.tick = tick = Tick(seq, self.tick.stamp_ns + step_ns, step_ns)
         self._publish(self._owner, self._owner.step(tick, owner_inputs))
         for member in self._members:
             if member is not self._owner and member.node.is_due(tick.previous_ns, tick.stamp_ns):
-                self._publish(member, member.step(tick, self._inboxes[member.name].advance(seq)))
+                self._publish(member, member.step(tick, self._inboxes[member.node.name].advance(seq)))
 
     def _publish(self, member: Subsystem, outputs: Outputs) -> None:
-        tick, chain = self.tick, self._chains[member.name]
+        tick, chain = self.tick, self._chains[member.node.name]
         for topic, message in stamped(member.node, tick, outputs):
             data = encode(message, topic.type)
             chain.add(topic.key, data)

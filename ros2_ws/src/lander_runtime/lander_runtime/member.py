@@ -20,7 +20,7 @@ class Membership:
     """Who takes part in the run, and since or until when."""
 
     def __init__(self, members: Collection[str]) -> None:
-        self._from_tick = {name: 0 for name in members}  # first tick at which a member takes part
+        self._from_tick = dict.fromkeys(members, 0)  # first tick at which a member takes part
         self._lost_from: dict[str, int] = {}  # first tick at which a member takes no part any more
 
     def lose(self, name: str, from_tick: int) -> None:

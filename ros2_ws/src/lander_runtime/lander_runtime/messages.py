@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from rosbags.typesys import Stores, get_typestore, get_types_from_msg
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 Message = Any  # an instance of a type that rosbags builds at run time; its fields are those of the .msg file
@@ -98,7 +98,7 @@ def decode(data: bytes | memoryview, type_name: str) -> Message:
 @cache
 def _serializer(type_name: str) -> Callable[[Message], memoryview]:
     store = typestore()
-    return lambda message: cast(memoryview, store.serialize_cdr(message, type_name))
+    return lambda message: store.serialize_cdr(message, type_name)
 
 
 def peek_tick(data: bytes) -> int:

@@ -6,7 +6,9 @@ import sys
 
 from lander_common.hosting import leave_record
 from lander_runtime.architecture import architecture
-from lander_runtime.ros_host import Blueprint, ConductorHost, MemberHost, RunOptions, run_host
+from lander_runtime.ros_conductor import ConductorHost
+from lander_runtime.ros_host import Blueprint, RunOptions, run_host
+from lander_runtime.ros_member import MemberHost
 from lander_runtime.stubs import Stub, StubOwner
 
 

@@ -1,0 +1,153 @@
+"""The loop of the node that owns time."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lander_runtime.architecture import Topic
+from lander_runtime.conductor import CREDIT_TICKS, Conductor, RunRecord
+from lander_runtime.messages import NodeEvent, decode
+from lander_runtime.messages import Tick as TickMessage
+from lander_runtime.ros_host import EPOCH, FAREWELL_S, IDLE_S, Host
+from lander_runtime.subsystem import Tick, TimeOwner
+
+_PROGRESS_PERIOD_S = 0.5  # wall clock, between reports to whoever watches
+
+
+class ConductorHost(Host):
+    """The node that owns time."""
+
+    subsystem: TimeOwner
+    progress: Callable[[Any, Tick, float], dict[str, Any]] | None = None
+
+    def _published(self) -> list[Topic]:
+        topics = self.catalogue.topics
+        return [*super()._published(), topics["tick"], topics["node_events"]]
+
+    def _sources(self) -> list[Topic]:
+        return [*super()._sources(), self.catalogue.topics["tick"]]
+
+    def _subscribed(self) -> list[Topic]:
+        topics = self.catalogue.topics
+        return [*super()._subscribed(), topics["tick_done"], topics["node_events"]]
+
+    def _needed(self, topic: Topic) -> int:
+        return len(self.members) - 1 if topic.role == "run" else super()._needed(topic)
+
+    def fly(self) -> None:
+        """Conduct the run to its end."""
+        self.conductor = Conductor(self.declaration, self.catalogue, self.members)
+        self.wait_for_match()
+        self._wait_for_members()
+        self._began_at = self._progressed_at = time.monotonic()
+        self._sent_at: dict[int, float] = {}
+        while not self.subsystem.finished:
+            self._await_turn()
+            self._beat()
+        self.record = self._close()
+
+    def _wait_for_members(self) -> None:
+        deadline = time.monotonic() + self.options.start_timeout_s
+        others = {name for name in self.members if name != self.declaration.name}
+        while missing := sorted(others - self.conductor.ready):
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"these nodes did not join the run: {', '.join(missing)}; see their logs")
+            self._executor.spin_once(timeout_sec=0.0)
+            self._receive(["node_events"], IDLE_S)
+
+    def _await_turn(self) -> None:
+        if self.options.lockstep:
+            self._await_members()
+        elif self.conductor.tick.seq >= 0:
+            self._await_wall_clock()
+
+    def _await_members(self) -> None:
+        waited_since = time.monotonic()
+        while True:
+            missing = self.conductor.missing()
+            behind = [] if missing else self.conductor.laggards(self.conductor.tick.seq - CREDIT_TICKS)
+            if not missing and not behind:
+                return
+            self._receive(missing or ["tick_done"], IDLE_S)
+            if time.monotonic() - waited_since > self.options.watchdog_s:
+                self._lose_culprit(behind)
+                waited_since = time.monotonic()
+
+    def _lose_culprit(self, behind: Sequence[str]) -> None:
+        self.check_alive()
+        laggards = behind or self.conductor.laggards(self.conductor.tick.seq)
+        if not laggards:
+            raise TimeoutError("the run stands still, though every member says that it has done its part")
+        lost = self.conductor.lose(laggards[0], f"no sign of life for {self.options.watchdog_s:g} s")
+        self.get_logger().error(f"lost {lost.node} at tick {lost.tick}, {lost.time_s:.2f} s: {lost.cause}")
+        event = NodeEvent(epoch=EPOCH, kind=NodeEvent.LOST, node=lost.node, from_tick=lost.tick, cause=lost.cause)
+        self.publish_run("node_events", event, self.conductor.tick)
+
+    def _await_wall_clock(self) -> None:
+        # The tick that comes is taken to be as long as the last one; its true length is known only when it begins.
+        due = self._began_at + (self.conductor.tick.time_s + self.conductor.tick.step_s) / self.options.rate
+        while (left := due - time.monotonic()) > 0.0:
+            self._receive(self._needed_inputs(), min(left, IDLE_S))
+        if self.conductor.missing():
+            self.conductor.record.deadline_misses += 1
+
+    def _needed_inputs(self) -> list[str]:
+        return [port.topic.key for port in self.declaration.inputs] + ["tick_done"]
+
+    def _beat(self) -> None:
+        conductor = self.conductor
+        inputs = conductor.inputs()
+        step_ns = self.subsystem.next_step_ns(inputs) if conductor.tick.seq >= 0 else 0
+        tick = conductor.begin(step_ns)
+        outputs = self.subsystem.step(tick, inputs)
+        self._announce(tick)
+        self._sent_at[tick.seq] = time.monotonic()
+        self.emit(tick, outputs)
+        self._report_progress(tick)
+        self.serve()
+
+    def _announce(self, tick: Tick) -> None:
+        message = TickMessage(epoch=EPOCH, step_ns=tick.step_ns, last=self.subsystem.finished)
+        self.publish_run("tick", message, tick)
+        self.emit_views("tick", tick, message)
+
+    def _report_progress(self, tick: Tick) -> None:
+        now = time.monotonic()
+        if self.progress and now - self._progressed_at >= _PROGRESS_PERIOD_S:
+            self._progressed_at = now
+            report = self.progress(self.subsystem, tick, now - self._began_at)
+            sys.stdout.write(f"[progress] {json.dumps(report)}\n")
+            sys.stdout.flush()
+            self.check_alive()
+
+    def _receive(self, keys: Sequence[str], timeout_s: float) -> None:
+        self.link.wait(keys, timeout_s)
+        for arrived, data in self.link.drain():
+            self._dispatch(arrived, data)
+
+    def _dispatch(self, key: str, data: bytes) -> None:
+        if key == "tick_done":
+            self.conductor.on_tick_done(decode(data, self.catalogue.topics[key].type), EPOCH)
+        elif key == "node_events":
+            event = decode(data, self.catalogue.topics[key].type)
+            if event.kind == NodeEvent.READY:
+                self.conductor.ready.add(event.node)
+        else:
+            self.conductor.on_message(key, data)
+            sent = self._sent_at.pop(self.conductor.newest(key), None)
+            if sent is not None and not self.options.lockstep:
+                self.conductor.record.command_delay_s.append(time.monotonic() - sent)
+
+    def _close(self) -> RunRecord:
+        wall_time_s = time.monotonic() - self._began_at
+        deadline = time.monotonic() + FAREWELL_S
+        while (late := self.conductor.laggards(self.conductor.tick.seq)) and time.monotonic() < deadline:
+            self._receive(["tick_done"], IDLE_S)
+        for name in late:
+            self.conductor.lose(name, "did not acknowledge the last tick")
+        return self.conductor.close(self.chain.value(), wall_time_s)
