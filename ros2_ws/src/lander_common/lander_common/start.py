@@ -70,7 +70,7 @@ def nominal_start(mission: Mission) -> NominalStart:
 
 
 def _descent_axes(mission: Mission, time_s: float, r: float, a: float, e: float, nu: float) -> tuple[Array, Array]:
-    """Radial and forward unit vectors in mci at the descent altitude, such that the ground track leads to the target."""
+    """Radial and forward unit vectors in mci at the descent altitude; the ground track then leads to the target."""
     R_mcmf_site = mission.site_frame.R_mcmf_site
     azimuth = radians(mission.site.approach_azimuth_deg)
     up_target = R_mcmf_site[:, 2]

@@ -43,7 +43,7 @@ class Topic:
     of: str  # for a view: the topic that it is derived from
 
     def is_due(self, previous_ns: int, now_ns: int) -> bool:
-        """Whether this topic is published at the tick that ends at `now_ns`, the tick before having ended at `previous_ns`."""
+        """Whether this topic is published at the tick from `previous_ns` to `now_ns`."""
         if self.period_ns <= EVERY_TICK:
             return self.period_ns == EVERY_TICK
         return now_ns // self.period_ns > previous_ns // self.period_ns

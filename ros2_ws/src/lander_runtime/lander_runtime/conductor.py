@@ -40,9 +40,7 @@ class RunRecord:
     deadline_misses: int = 0
     stale_inputs: int = 0
     missed_ticks: int = 0
-    command_delay_s: list[float] = field(
-        default_factory=list
-    )  # wall clock, from a truth to the command that answers it
+    command_delay_s: list[float] = field(default_factory=list)  # wall clock, from truth to command
 
     @property
     def real_time_factor(self) -> float:

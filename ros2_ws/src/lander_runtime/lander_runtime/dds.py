@@ -1,7 +1,7 @@
 """Topics over DDS as bytes: publish, take and wait, with one wait set that is kept.
 
-rclpy's executor builds its wait set anew for every message, which costs more than the message. Topics of the run are
-therefore outside the executor (`OwnLoop`), which serves only what a node offers besides: parameters, lifecycle, services.
+rclpy's executor builds its wait set anew for every message, which costs more than the message. The run's topics are
+therefore outside the executor (`OwnLoop`), which serves what a node offers besides: parameters, lifecycle, services.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from lander_runtime.messages import Message, typestore
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
 METADATA = "metadata.yaml"
+RECOVERED = "-recovered"  # ending of the name of a restored bag
 
 # What rosbags lets through where a file is damaged; it checks sizes and checksums, but not every number that it finds.
 DAMAGE = (
@@ -139,7 +140,7 @@ class Bag:
             return self.types(type_name).deserialize_cdr(data, type_name)
 
     def types(self, type_name: str) -> Typestore:
-        """Where to find a type: in this installation if the bag means the same by it, else among its own definitions."""
+        """Where to find a type: in this installation where the bag means the same by it, else in the bag itself."""
         if type_name in self._foreign_types:
             return self._foreign_types[type_name]
         if type_name in typestore().fielddefs:
@@ -171,6 +172,9 @@ def locate(path: Path) -> Path:
         return path
     if (path / METADATA).is_file():
         return path
+    for folder in (path / "bag", path / f"bag{RECOVERED}"):
+        if (folder / METADATA).is_file():
+            return folder
     if (path / "bag").is_dir():
         return locate(path / "bag")
     files = storage_files(path)

@@ -77,6 +77,8 @@ class _Layout:
             self._place(name, _numpy_name(base), _SIZES[base], _SIZES[base])
         elif base == "string":
             count = self._length(name)
+            if not count:  # not even the closing NUL
+                raise _UnevenError
             self._place(name, f"S{count}", 1, count)
         else:
             raise _UnevenError
@@ -101,7 +103,7 @@ def _numpy_name(base: str) -> str:
 
 
 def gather(bag: Bag, topics: Collection[str]) -> dict[str, list[bytes]]:
-    """CDR bytes of every message of the given topics (names), read in one pass; empty lists for topics that are not there."""
+    """CDR bytes of every message of the given topics (names), read in one pass; a topic that is not there has none."""
     found: dict[str, list[bytes]] = {topic: [] for topic in topics}
     for record in bag.records(set(topics)):
         found[record.topic].append(record.data)

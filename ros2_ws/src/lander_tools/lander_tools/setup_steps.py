@@ -24,7 +24,9 @@ DISK_NEEDED_GB = 2.0  # .venv takes half of it, pip's cache and the build most o
 OLDEST_GLIBC = (2, 28)  # of the ROS 2 wheels: manylinux_2_28
 DEBIAN_HINT = "on Debian or Ubuntu: sudo apt install g++ python3-dev python3-venv"
 NO_VENV = f"This Python ({sys.executable}) cannot make virtual environments; {DEBIAN_HINT}"
-PIP = ("-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-input", "--progress-bar", "off")
+PIP = ("-m", "pip", "install", "--require-hashes", "--no-input", "--progress-bar", "off")
+# One package has no wheel; it is built with the locked setuptools, not with what an isolated build would download.
+WHEELS_ONLY = ("--only-binary", ":all:", "--no-binary", "empy", "--no-build-isolation")
 COLCON = ("build", "--symlink-install", "--event-handlers", "console_direct+", "console_cohesion-")
 
 # What a failed command said, and what to do about it.
@@ -131,7 +133,9 @@ class Setup:
                 seen.add(match[1])
                 self._progress.detail(f"{len(seen)} of {len(set(locked))}, {match[1]}")
 
-        self._call([str(self._project.python), *PIP, "-r", str(self._project.requirements)], follow)
+        pip, requirements = [str(self._project.python), *PIP], self._project.requirements
+        self._call([*pip, "-r", str(requirements.with_name("bootstrap.txt"))])
+        self._call([*pip, *WHEELS_ONLY, "-r", str(requirements)], follow)
         if not self._project.ros:
             mend_cmake_paths(self._project)
 
