@@ -99,7 +99,8 @@ class Architecture:
 
         Raises graphlib.CycleError where a loop is not opened by a delayed input.
         """
-        chosen = [name for name in self.nodes if name in set(members)]
+        wanted = set(members)
+        chosen = [name for name in self.nodes if name in wanted]
         sorter: TopologicalSorter[str] = TopologicalSorter()
         for name in chosen:
             sources = (self.publisher_of(port.topic) for port in self.nodes[name].inputs if not port.delayed)
