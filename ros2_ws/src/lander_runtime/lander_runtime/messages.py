@@ -23,6 +23,8 @@ PACKAGE = "lander_interfaces"
 NANOSECONDS = 1_000_000_000
 _TICK_OFFSET = 4  # bytes: every message of ours begins with `uint64 tick`, right after the CDR encapsulation header
 
+_STAMP_OFFSET = _TICK_OFFSET + 8  # then comes `std_msgs/Header header`, whose first field is the stamp
+
 
 def interfaces_share() -> Path:
     """Folder of lander_interfaces: its source beside this package, or its installed share."""
@@ -104,6 +106,12 @@ def _serializer(type_name: str) -> Callable[[Message], memoryview]:
 def peek_tick(data: bytes) -> int:
     """Tick number of an encoded message of ours, without decoding the rest (little-endian CDR)."""
     return int.from_bytes(data[_TICK_OFFSET : _TICK_OFFSET + 8], "little")
+
+
+def peek_stamp_ns(data: bytes) -> int:
+    """Header stamp of an encoded message of ours in ns, without decoding the rest."""
+    seconds = int.from_bytes(data[_STAMP_OFFSET : _STAMP_OFFSET + 4], "little", signed=True)
+    return seconds * NANOSECONDS + int.from_bytes(data[_STAMP_OFFSET + 4 : _STAMP_OFFSET + 8], "little")
 
 
 def zeros(type_name: str) -> Message:
