@@ -1,0 +1,12 @@
+"""The shared quaternion functions, compiled."""
+
+from __future__ import annotations
+
+from lander_common import quaternion
+from numba import njit
+
+multiply = njit(cache=True)(quaternion.multiply)
+conjugate = njit(cache=True)(quaternion.conjugate)
+normalised = njit(cache=True)(quaternion.normalised)
+rotate = njit(cache=True)(quaternion.rotate)
+to_rotation_vector = njit(cache=True)(quaternion.to_rotation_vector)

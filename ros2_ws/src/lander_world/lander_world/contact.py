@@ -1,0 +1,228 @@
+"""Contact with the ground: spring, damper and friction at the pads, a stiff hull that must not touch.
+
+The ground is a plane under each point, sampled anew every tick (`lander_world.ground`): n . p = d in site coordinates.
+"""
+
+from __future__ import annotations
+
+from math import cos, radians, sin, sqrt
+
+import numpy as np
+from lander_common.mission import Legs
+from numba import njit
+from numpy.typing import NDArray
+
+from lander_world.attitude import conjugate, rotate
+from lander_world.parameters import Hull, Pad
+from lander_world.site_motion import q_mci_site, rate_over_ground, to_site
+
+Array = NDArray[np.float64]
+Vector = tuple[float, float, float]
+
+# Columns of the table of contact points (pads first): place in body and ground plane in site
+POINT, NORMAL, LEVEL = 0, 3, 6
+POINT_COLUMNS = 7
+
+# Columns of the state of the pads
+ANCHOR = 0  # where friction holds the pad, in site, m
+HELD = 3  # 1 while it does
+BROKEN = 4  # 1 when the leg is
+LOAD = 5  # N, largest of the tick
+TOUCHED = 6  # 1 if the pad touched within the tick
+PAD_COLUMNS = 7
+
+# Entries of the table of contact laws
+_STIFFNESS, _DAMPING, _FRICTION, _STROKE, _BOTTOMING, _CRUSH, _SHEAR, _SHEAR_DAMPING = range(8)
+_HULL_STIFFNESS, _HULL_DAMPING, _HULL_FRICTION, _SLIP = range(8, 12)
+
+
+def pad_places(legs: Legs) -> Array:
+    """Centres of the pads in body, m; shape (count, 3). Their plane contains the body origin."""
+    azimuths = radians(legs.first_azimuth_deg) + 2.0 * np.pi * np.arange(legs.count) / legs.count
+    return np.stack(
+        [legs.pad_radius_m * np.cos(azimuths), legs.pad_radius_m * np.sin(azimuths), 0.0 * azimuths], axis=1
+    )
+
+
+def hull_places(hull: Hull) -> Array:
+    """Points of the hull in body, m; shape (number, 3)."""
+    return np.array(
+        [
+            (radius * cos(2.0 * np.pi * i / number), radius * sin(2.0 * np.pi * i / number), height)
+            for radius, height, number in hull.rings
+            for i in range(number)
+        ]
+    ).reshape(-1, 3)
+
+
+def contact_points(legs: Legs, hull: Hull) -> Array:
+    """Table of contact points, pads first, with the ground far below; shape (number, POINT_COLUMNS)."""
+    places = np.concatenate([pad_places(legs), hull_places(hull)])
+    planes = np.tile([0.0, 0.0, 1.0, -1e9], (len(places), 1))
+    return np.concatenate([places, planes], axis=1)
+
+
+def contact_laws(legs: Legs, pad: Pad, hull: Hull) -> Array:
+    """Table of contact laws."""
+    return np.array(
+        [
+            legs.stiffness_n_m,
+            legs.damping_n_s_m,
+            legs.friction,
+            legs.stroke_m,
+            pad.bottoming_stiffness_n_m,
+            legs.crush_force_n,
+            pad.friction_stiffness_n_m,
+            pad.friction_damping_n_s_m,
+            hull.stiffness_n_m,
+            hull.damping_n_s_m,
+            hull.friction,
+            hull.slip_speed_m_s,
+        ]
+    )
+
+
+@njit(cache=True)
+def leg_force(laws: Array, depth: float, speed: float) -> float:
+    """Force, N, along the normal, of a leg compressed by a depth, m, at a speed, m/s: spring, damper, stop; never a pull."""
+    force = laws[_STIFFNESS] * depth + laws[_DAMPING] * speed
+    if depth > laws[_STROKE]:
+        force += laws[_BOTTOMING] * (depth - laws[_STROKE])
+    return max(force, 0.0)
+
+
+@njit(cache=True)
+def _tangential(normal: Vector, v: Vector) -> Vector:
+    along = normal[0] * v[0] + normal[1] * v[1] + normal[2] * v[2]
+    return v[0] - along * normal[0], v[1] - along * normal[1], v[2] - along * normal[2]
+
+
+@njit(cache=True)
+def _length(v: Vector) -> float:
+    return sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
+
+
+@njit(cache=True)
+def pad_friction(laws: Array, load: float, stretch: Vector, slide: Vector) -> Vector:
+    """Friction on a pad, N: a spring to its anchor and a damper, limited to Coulomb's force (Cundall and Strack 1979)."""
+    k, c = laws[_SHEAR], laws[_SHEAR_DAMPING]
+    fx, fy, fz = -k * stretch[0] - c * slide[0], -k * stretch[1] - c * slide[1], -k * stretch[2] - c * slide[2]
+    force, limit = _length((fx, fy, fz)), laws[_FRICTION] * load
+    share = limit / force if force > limit else 1.0
+    return fx * share, fy * share, fz * share
+
+
+@njit(cache=True)
+def hull_friction(laws: Array, load: float, slide: Vector) -> Vector:
+    """Friction on a point of the hull, N: Coulomb's force, fading below the slip speed."""
+    share = -laws[_HULL_FRICTION] * load / sqrt(_length(slide) ** 2 + laws[_SLIP] ** 2)
+    return share * slide[0], share * slide[1], share * slide[2]
+
+
+@njit(cache=True)
+def _point_motion(
+    arm: Vector, r: Vector, v: Vector, q_site_body: tuple[float, float, float, float], w: Vector
+) -> tuple[Vector, Vector]:
+    """Place and velocity in site of a point at an arm from the centre of mass in body."""
+    turning = (w[1] * arm[2] - w[2] * arm[1], w[2] * arm[0] - w[0] * arm[2], w[0] * arm[1] - w[1] * arm[0])
+    ax, ay, az = rotate(q_site_body, arm)
+    ux, uy, uz = rotate(q_site_body, turning)
+    return (r[0] + ax, r[1] + ay, r[2] + az), (v[0] + ux, v[1] + uy, v[2] + uz)
+
+
+@njit(cache=True)
+def _stretch(pads: Array, pad: int, normal: Vector, place: Vector) -> Vector:
+    """How far the pad is from its anchor along the ground; nothing where it has none yet."""
+    if pads[pad, HELD] == 0.0:
+        return 0.0, 0.0, 0.0
+    return _tangential(
+        normal, (place[0] - pads[pad, ANCHOR], place[1] - pads[pad, ANCHOR + 1], place[2] - pads[pad, ANCHOR + 2])
+    )
+
+
+@njit(cache=True)
+def contact_load(
+    state: Array, time_s: float, site: Array, com: Array, points: Array, pads: Array, laws: Array, out: Array
+) -> None:
+    """Fill the force in mci, N, and the torque about the centre of mass in body, N m, of all points that touch (out: 6)."""
+    q = q_mci_site(site, time_s)
+    r, v, q_site_body = to_site(site, conjugate(q), state, time_s)
+    w = rate_over_ground(state)
+    q_body_site = conjugate(q_site_body)
+    fx, fy, fz = 0.0, 0.0, 0.0
+    out[3:6] = 0.0
+    for i in range(points.shape[0]):
+        is_pad = i < pads.shape[0]
+        if is_pad and pads[i, BROKEN] != 0.0:
+            continue
+        normal = (points[i, NORMAL], points[i, NORMAL + 1], points[i, NORMAL + 2])
+        arm = (points[i, POINT] - com[0], points[i, POINT + 1] - com[1], points[i, POINT + 2] - com[2])
+        ax, ay, az = rotate(q_site_body, arm)
+        depth = points[i, LEVEL] - (normal[0] * (r[0] + ax) + normal[1] * (r[1] + ay) + normal[2] * (r[2] + az))
+        if depth <= 0.0:
+            continue
+        place, velocity = _point_motion(arm, r, v, q_site_body, w)
+        slide = _tangential(normal, velocity)
+        speed = -(normal[0] * velocity[0] + normal[1] * velocity[1] + normal[2] * velocity[2])
+        if is_pad:
+            load = leg_force(laws, depth, speed)
+            friction = pad_friction(laws, load, _stretch(pads, i, normal, place), slide)
+        else:
+            load = max(laws[_HULL_STIFFNESS] * depth + laws[_HULL_DAMPING] * speed, 0.0)
+            friction = hull_friction(laws, load, slide)
+        px, py, pz = load * normal[0] + friction[0], load * normal[1] + friction[1], load * normal[2] + friction[2]
+        fx, fy, fz = fx + px, fy + py, fz + pz
+        # The force acts at the surface, which is where the point would be if nothing gave way.
+        bx, by, bz = rotate(q_body_site, (px, py, pz))
+        nx, ny, nz = rotate(q_body_site, normal)
+        ax, ay, az = arm[0] + depth * nx, arm[1] + depth * ny, arm[2] + depth * nz
+        out[3] += ay * bz - az * by
+        out[4] += az * bx - ax * bz
+        out[5] += ax * by - ay * bx
+    out[0], out[1], out[2] = rotate(q, (fx, fy, fz))
+
+
+@njit(cache=True)
+def settle(
+    state: Array, time_s: float, site: Array, com: Array, points: Array, pads: Array, laws: Array
+) -> tuple[bool, int]:
+    """Between two steps: note touches and loads, break legs, move anchors of pads that slip.
+
+    Returns whether anything touches, and the point of the hull that is deepest in the ground (-1 if none).
+    """
+    r, v, q_site_body = to_site(site, conjugate(q_mci_site(site, time_s)), state, time_s)
+    w = rate_over_ground(state)
+    touching, hull, deepest = False, -1, 0.0
+    for i in range(points.shape[0]):
+        normal = (points[i, NORMAL], points[i, NORMAL + 1], points[i, NORMAL + 2])
+        arm = (points[i, POINT] - com[0], points[i, POINT + 1] - com[1], points[i, POINT + 2] - com[2])
+        place, velocity = _point_motion(arm, r, v, q_site_body, w)
+        depth = points[i, LEVEL] - (normal[0] * place[0] + normal[1] * place[1] + normal[2] * place[2])
+        touching = touching or depth > 0.0
+        if i >= pads.shape[0]:
+            if depth > deepest:
+                hull, deepest = i - pads.shape[0], depth
+        elif depth <= 0.0 or pads[i, BROKEN] != 0.0:
+            pads[i, HELD] = 0.0
+        else:
+            speed = -(normal[0] * velocity[0] + normal[1] * velocity[1] + normal[2] * velocity[2])
+            load = leg_force(laws, depth, speed)
+            pads[i, TOUCHED] = 1.0
+            pads[i, LOAD] = max(pads[i, LOAD], load)
+            if load > laws[_CRUSH]:
+                pads[i, BROKEN] = 1.0
+            _move_anchor(pads, i, laws, load, normal, place)
+    return touching, hull
+
+
+@njit(cache=True)
+def _move_anchor(pads: Array, i: int, laws: Array, load: float, normal: Vector, place: Vector) -> None:
+    """Set the anchor of a pad that has none; drag it along where its spring alone would exceed Coulomb's force."""
+    keep = 0.0
+    stretch = _stretch(pads, i, normal, place)
+    if pads[i, HELD] != 0.0:
+        length, limit = _length(stretch), laws[_FRICTION] * load / laws[_SHEAR]
+        keep = limit / length if length > limit else 1.0
+    pads[i, HELD] = 1.0
+    for axis in range(3):
+        pads[i, ANCHOR + axis] = place[axis] - keep * stretch[axis]

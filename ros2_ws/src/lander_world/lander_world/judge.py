@@ -1,0 +1,161 @@
+"""Watches the truth for what ends a run: touchdown, crash, rest, or no time left."""
+
+from __future__ import annotations
+
+from math import cos, hypot, isnan, pi, sin
+
+import numpy as np
+from lander_common.mission import Mission
+from lander_runtime.messages import LandingResult, Message, SimEvent
+from lander_terrain.terrain import Terrain
+from numpy.typing import NDArray
+
+from lander_world.contact import BROKEN, LOAD
+from lander_world.landing import Motion, Verdict, excess, footprint_slope_deg, is_still, motion, verdict
+from lander_world.parameters import LandingLimits
+from lander_world.report import R_SITE
+from lander_world.world import World
+
+Array = NDArray[np.float64]
+
+_AFTER_CRASH_S = 1.0  # the run goes on for this long, so that the record shows what became of it
+_FOOTPRINT_POINTS = 8  # around the circle of the pads; and one in its middle
+_NO_MOTION = Motion(0.0, 0.0, 0.0, 0.0)
+
+
+class Judge:
+    """Turns what the world does into events, and in the end into a result."""
+
+    def __init__(self, mission: Mission, world: World, terrain: Terrain, limits: LandingLimits) -> None:
+        self._world = world
+        self._terrain = terrain
+        self._limits = limits
+        self._pad_radius_m = mission.vehicle.legs.pad_radius_m
+        self._time_limit_s = mission.start.time_limit_s
+        self._loaded_kg = float(world.plant.tanks.sum())
+        self._broken = 0
+        self._touchdown: Motion | None = None
+        self._touchdown_s = 0.0
+        self._slope_deg = 0.0
+        self._crash_s = 0.0
+        self._crash = ""
+        self._still_since_s: float | None = None
+        self.at_rest = False
+        self.finished = False
+
+    def watch(self) -> list[Message]:
+        """Events of the tick that has just been moved; may finish the run."""
+        events: list[Message] = []
+        if self._touchdown is None and not isnan(self._world.plant.first_contact[0]):
+            events += self._touch_down()
+        if self._touchdown is not None:
+            events += self._watch_legs() + self._watch_hull() + self._watch_rest()
+        self.finished = self._is_over()
+        return events
+
+    def _touch_down(self) -> list[Message]:
+        contact = self._world.plant.first_contact
+        self._touchdown_s = float(contact[0])
+        self._touchdown = at = motion(contact[1:])
+        self._slope_deg = self._footprint_slope_deg()
+        text = (
+            f"{at.vertical_speed_m_s:.2f} m/s down, {at.horizontal_speed_m_s:.2f} m/s across, tilt {at.tilt_deg:.1f} deg, "
+            f"{at.rate_deg_s:.1f} deg/s, on a slope of {self._slope_deg:.1f} deg"
+        )
+        events = [_event("first_contact", "lander", at.vertical_speed_m_s, text)]
+        speeds = Motion(at.vertical_speed_m_s, at.horizontal_speed_m_s, 0.0, 0.0)
+        beyond = excess(speeds, 0.0, self._limits.survivable)
+        return events + (self._crashed(f"hit the ground at {', '.join(beyond)}") if beyond else [])
+
+    def _watch_legs(self) -> list[Message]:
+        pads = self._world.plant.ground[2]
+        events: list[Message] = []
+        if pads[:, BROKEN].sum() > self._broken:
+            self._broken = int(pads[:, BROKEN].sum())
+            for leg in np.flatnonzero(pads[:, BROKEN]):
+                load = float(pads[leg, LOAD])
+                if load > 0.0:
+                    events.append(_event("leg_broken", f"leg_{leg}", load, f"leg {leg} broke under {load:.0f} N"))
+            events += self._crashed("a leg broke")
+        return events
+
+    def _watch_hull(self) -> list[Message]:
+        if self._world.hull_contact < 0:
+            return []
+        tilt = motion(self._world.plant.state).tilt_deg
+        if tilt > self._limits.tipped_over_deg:
+            return self._crashed(f"tipped over: the body touched the ground at a tilt of {tilt:.0f} deg")
+        return self._crashed("the body touched the ground")
+
+    def _crashed(self, reason: str) -> list[Message]:
+        if self._crash:
+            return []
+        self._crash, self._crash_s = reason, self._world.time_s
+        return [_event("crash", "lander", motion(self._world.plant.state).vertical_speed_m_s, reason)]
+
+    def _watch_rest(self) -> list[Message]:
+        now = self._world.time_s
+        if not is_still(motion(self._world.plant.state), self._limits):
+            self._still_since_s, self.at_rest = None, False
+            return []
+        self._still_since_s = now if self._still_since_s is None else self._still_since_s
+        if self.at_rest or now - self._still_since_s < self._limits.rest.settled_for_s:
+            return []
+        self.at_rest = True
+        since = self._still_since_s - self._touchdown_s
+        return [_event("at_rest", "lander", since, f"still from {since:.1f} s after first contact")]
+
+    def _is_over(self) -> bool:
+        now = self._world.time_s
+        if self._crash:
+            return now >= self._crash_s + _AFTER_CRASH_S
+        if self._touchdown is not None:
+            return now >= self._touchdown_s + self._limits.rest.after_s
+        return now >= self._time_limit_s
+
+    def _place(self) -> tuple[float, float, float]:
+        x, y, z = self._world.report[R_SITE : R_SITE + 3].tolist()
+        return self._terrain.to_map((x, y, z))
+
+    def _footprint_slope_deg(self) -> float:
+        """Slope of the terrain under the legs, deg."""
+        e, n, _ = self._place()
+        turns = [2.0 * pi * i / _FOOTPRINT_POINTS for i in range(_FOOTPRINT_POINTS)]
+        places = [(e, n)] + [(e + self._pad_radius_m * cos(t), n + self._pad_radius_m * sin(t)) for t in turns]
+        return footprint_slope_deg([self._terrain.height(*place) for place in places], places)
+
+    def result(self) -> Message:
+        """How the run ended; to be asked once it has finished."""
+        now = motion(self._world.plant.state)
+        slope_deg = self._footprint_slope_deg() if self._touchdown is not None else 0.0
+        judged = self._verdict(now, slope_deg)
+        at = self._touchdown or _NO_MOTION
+        left_kg = float(self._world.plant.tanks.sum())
+        e, n, _ = self._place()
+        return LandingResult(
+            outcome=judged.outcome,
+            reason=judged.reason,
+            touched_down=self._touchdown is not None,
+            touchdown_time_s=self._touchdown_s,
+            vertical_speed_m_s=at.vertical_speed_m_s,
+            horizontal_speed_m_s=at.horizontal_speed_m_s,
+            tilt_deg=at.tilt_deg,
+            rate_deg_s=at.rate_deg_s,
+            miss_m=hypot(e, n),
+            slope_deg=self._slope_deg,
+            altitude_error_m=0.0,
+            rest_tilt_deg=max(now.tilt_deg - slope_deg, 0.0) if self._touchdown is not None else 0.0,
+            propellant_used_kg=self._loaded_kg - left_kg,
+            propellant_left_kg=left_kg,
+        )
+
+    def _verdict(self, now: Motion, slope_deg: float) -> Verdict:
+        if self._crash:
+            return Verdict("lost", f"crash: {self._crash}")
+        if self._touchdown is None:
+            return Verdict("lost", f"did not land within {self._time_limit_s:g} s")
+        return verdict(self._touchdown, self._slope_deg, now, slope_deg, is_still(now, self._limits), self._limits)
+
+
+def _event(kind: str, subject: str, value: float, text: str) -> Message:
+    return SimEvent(kind=kind, subject=subject, value=value, text=text)

@@ -1,0 +1,151 @@
+"""The physics subsystem: owns time, moves the true world tick by tick, says what happened and how the run ended."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from lander_common.mission import Mission
+from lander_runtime.messages import Message, SimEvent, Truth
+from lander_runtime.subsystem import Inputs, Outputs, Tick, TimeOwner
+from lander_terrain.parameters import TerrainParameters
+from lander_terrain.terrain import Terrain
+
+from lander_world import report, thrusters
+from lander_world.contact import TOUCHED
+from lander_world.judge import Judge
+from lander_world.parameters import LandingLimits, WorldParameters
+from lander_world.telemetry import Telemetry
+from lander_world.valves import ValveDrivers
+from lander_world.world import World
+
+
+class Physics(TimeOwner):
+    """The truth."""
+
+    name: ClassVar[str] = "physics"
+
+    def __init__(self, mission: Mission) -> None:
+        parameters = mission.part("world", WorldParameters)
+        terrain = Terrain.build(mission.part("terrain", TerrainParameters), mission.site, mission.seed)
+        self.world = World(mission, parameters, terrain.data)
+        self._judge = Judge(mission, self.world, terrain, mission.part("limits", LandingLimits))
+        self._valves = ValveDrivers(mission.vehicle, parameters.valves.command_hold_s)
+        self._telemetry = Telemetry(mission, parameters.telemetry)
+        self._powered_ns = round(parameters.tick.powered_s * 1e9)
+        self._coast_ns = round(parameters.tick.coast_s * 1e9)
+        self._coast_above_m = parameters.tick.coast_above_m
+        self._stamp_ns = 0
+        self._low_rate = False
+        self._main_open = False
+        self._dry = np.zeros(2, dtype=np.bool_)
+
+    def next_step_ns(self, inputs: Inputs) -> int:
+        """A short tick, or a long one up to the next whole multiple of it where the flight software asks for it and may have it."""
+        command = inputs.latest("throttle_command")
+        granted = self._judge.at_rest or self.world.altitude_m > self._coast_above_m
+        if command is None or not command.low_rate or not granted:
+            return self._powered_ns
+        return self._coast_ns - self._stamp_ns % self._coast_ns
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over."""
+        return self._judge.finished
+
+    @property
+    def altitude_m(self) -> float:
+        """Altitude of the lowest pad above the terrain, m."""
+        return self.world.altitude_m
+
+    @property
+    def speed_m_s(self) -> float:
+        """Speed over ground, m/s."""
+        return self.world.speed_m_s
+
+    @property
+    def time_s(self) -> float:
+        """Time since stamp 0, s."""
+        return self._stamp_ns * 1e-9
+
+    @property
+    def propellant_kg(self) -> float:
+        """Usable main propellant left, kg."""
+        return float(self.world.plant.tanks[0])
+
+    def step(self, tick: Tick, inputs: Inputs) -> Outputs:
+        """Move the world to the end of the tick."""
+        events: list[Message] = []
+        if tick.step_ns:
+            on_s = self._valves.open_times(tick, inputs)
+            self.world.move(on_s, (tick.stamp_ns - tick.step_ns) * 1e-9, tick.step_s)
+            self._stamp_ns = tick.stamp_ns
+            events = self._tank_and_engine_events(tick) + self._judge.watch()
+        return self._outputs(tick, events)
+
+    def _outputs(self, tick: Tick, events: list[Message]) -> Outputs:
+        touching = self._touching()
+        self._telemetry.touch(touching)
+        outputs: Outputs = {"truth": truth_message(self.world.report, tick.step_ns, touching)}
+        if self.node.outputs[-1].is_due(tick.previous_ns, tick.stamp_ns):
+            plant = self.world.plant
+            outputs["vehicle_telemetry"] = self._telemetry.message(
+                plant.tanks, plant.residual, plant.table, plant.engines
+            )
+        if events:
+            outputs["events"] = events
+        if self.finished:
+            outputs["result"] = self._judge.result()
+        return outputs
+
+    def _touching(self) -> int:
+        """Bit i: pad i touched within the tick."""
+        touched = self.world.plant.ground[2][:, TOUCHED]
+        return sum(1 << i for i, value in enumerate(touched.tolist()) if value)
+
+    def _tank_and_engine_events(self, tick: Tick) -> list[Message]:
+        events: list[Message] = []
+        main_open = bool(self.world.plant.engines[0, thrusters.OPEN_FOR] > 0.0)
+        if main_open != self._main_open:
+            self._main_open = main_open
+            kind = "main_engine_on" if main_open else "main_engine_off"
+            text = f"{self.propellant_kg:.1f} kg of propellant left"
+            events.append(SimEvent(kind=kind, subject="main_engine", value=self.propellant_kg, text=text))
+        for i, name in enumerate(("main_tank", "rcs_tank")):
+            if self.world.plant.tanks[i] == 0.0 and not self._dry[i]:
+                self._dry[i] = True
+                events.append(
+                    SimEvent(kind="tank_dry", subject=name, value=0.0, text=f"{name} has no usable propellant left")
+                )
+        low_rate = tick.step_ns > self._powered_ns
+        if low_rate != self._low_rate:
+            self._low_rate = low_rate
+            kind = "low_rate_on" if low_rate else "low_rate_off"
+            events.append(SimEvent(kind=kind, subject="tick", value=tick.step_s, text="s, length of the tick"))
+        return events
+
+
+def truth_message(numbers: np.ndarray[tuple[int], np.dtype[np.float64]], step_ns: int, touching: int) -> Message:
+    """The Truth message of a report (`lander_world.report`)."""
+    r = report
+    altitude, mass, propellant, rcs_propellant, main_thrust, assist_thrust = numbers[r.ALTITUDE :].tolist()
+    return Truth(
+        step_ns=step_ns,
+        r_lander_mci=numbers[r.R_MCI : r.V_MCI],
+        v_lander_mci=numbers[r.V_MCI : r.Q_MCI],
+        q_mci_body=numbers[r.Q_MCI : r.W_BODY],
+        w_mci_body=numbers[r.W_BODY : r.DELTA_V],
+        delta_v_body=numbers[r.DELTA_V : r.DELTA_THETA],
+        delta_theta_body=numbers[r.DELTA_THETA : r.R_SITE],
+        r_lander_site=numbers[r.R_SITE : r.V_SITE],
+        v_lander_site=numbers[r.V_SITE : r.Q_SITE],
+        q_site_body=numbers[r.Q_SITE : r.COM_BODY],
+        r_com_body=numbers[r.COM_BODY : r.ALTITUDE],
+        altitude_m=altitude,
+        mass_kg=mass,
+        propellant_kg=propellant,
+        rcs_propellant_kg=rcs_propellant,
+        main_thrust_n=main_thrust,
+        assist_thrust_n=assist_thrust,
+        contact=touching,
+    )

@@ -1,0 +1,70 @@
+"""What the vehicle's own gauges and switches say."""
+
+from __future__ import annotations
+
+import numpy as np
+from lander_common.mission import Mission
+from lander_runtime.messages import Message, VehicleTelemetry
+from lander_runtime.rng import stream
+from numpy.typing import NDArray
+
+from lander_world import thrusters
+from lander_world.parameters import Gauges
+
+Array = NDArray[np.float64]
+
+
+class Telemetry:
+    """Gauges with noise, and contact switches that remember until they are read."""
+
+    def __init__(self, mission: Mission, gauges: Gauges) -> None:
+        self._vehicle = mission.vehicle
+        self._gauges = gauges
+        self._assist = slice(1, 1 + mission.vehicle.assist.count)
+        self._quantity_noise = stream(mission.seed, "telemetry/quantity")
+        self._pressure_noise = stream(mission.seed, "telemetry/pressure")
+        self._touched = np.zeros(mission.vehicle.legs.count, dtype=np.bool_)
+
+    def touch(self, bits: int) -> None:
+        """Note which pads touched within a tick (bit i: pad i)."""
+        for i in range(len(self._touched)):
+            self._touched[i] |= bool(bits >> i & 1)
+
+    def message(self, tanks: Array, residual_kg: float, table: Array, engines: Array) -> Message:
+        """The message of now, and forget touches. `tanks`: usable propellant, kg; the gauge sees all that is in them."""
+        quantity = self._quantity_noise.normal(0.0, self._vehicle.tanks.gauge_sigma_kg, 2)
+        share = engines[:, thrusters.THRUST] / table[:, thrusters.FULL_THRUST]
+        chambers = share + self._pressure_noise.normal(0.0, self._gauges.chamber_sigma_fraction, len(share))
+        touched, self._touched = self._touched, np.zeros_like(self._touched)
+        power = self._vehicle.power
+        return VehicleTelemetry(
+            tank_pressure_pa=self._tank_pressures(tanks),
+            propellant_gauge_kg=max(float(tanks[0] + residual_kg + quantity[0]), 0.0),
+            rcs_propellant_gauge_kg=max(float(tanks[1] + self._rcs_gauge_error(quantity[1])), 0.0),
+            main_chamber_pa=max(float(chambers[0]), 0.0) * self._gauges.main_chamber_pa,
+            assist_chamber_pa=np.maximum(chambers[self._assist], 0.0) * self._gauges.assist_chamber_pa,
+            main_valve_open=bool(_open(engines)[0]),
+            assist_valve_open=_open(engines)[self._assist],
+            contact=touched,
+            bus_power_w=power.bus_power_w,
+            available_power_w=power.available_power_w,
+        )
+
+    def _rcs_gauge_error(self, error_kg: float) -> float:
+        """A gauge errs in proportion to its tank."""
+        tanks = self._vehicle.tanks
+        return error_kg * tanks.rcs_propellant_capacity_kg / tanks.propellant_capacity_kg
+
+    def _tank_pressures(self, tanks: Array) -> Array:
+        """Main tanks under regulated pressure while they hold anything; RCS tank in isothermal blow-down."""
+        t = self._vehicle.tanks
+        share = min(float(tanks[1]) / t.rcs_propellant_capacity_kg, 1.0)
+        rcs = 1.0 / (share / t.rcs_pressure_full_pa + (1.0 - share) / t.rcs_pressure_empty_pa)
+        full = np.array([t.regulated_pressure_pa, t.rcs_pressure_full_pa])
+        noise = self._pressure_noise.normal(0.0, self._gauges.tank_sigma_fraction, 2)
+        return np.array([t.regulated_pressure_pa, rcs]) + noise * full
+
+
+def _open(engines: Array) -> NDArray[np.bool_]:
+    """Which valves were told to be open at the end of the tick."""
+    return np.asarray(np.isinf(engines[:, thrusters.END]))
