@@ -149,7 +149,7 @@ class Setup:
                     self._remove_build(name)
                 stamp.packages[name] = UNFINISHED
             stamp.write(self._project)
-            self._colcon(changed)
+            self._colcon(changed, stamp, goal)
         stamp.packages = goal.packages
         stamp.write(self._project)
 
@@ -157,12 +157,14 @@ class Setup:
         for folder in ("build", "install"):
             shutil.rmtree(self._project.workspace / folder / package, ignore_errors=True)
 
-    def _colcon(self, packages: list[str]) -> None:
+    def _colcon(self, packages: list[str], stamp: Stamp, goal: Stamp) -> None:
         self._progress.stage("Building the workspace")
 
         def follow(line: str) -> None:
-            match = re.match(r"(?:Starting >>> |Finished <<< )([\w-]+)|\[(\d+/\d+)\]", line)
-            if match:
+            if match := re.match(r"Finished <<< (\w+)", line):
+                stamp.packages[match[1]] = goal.packages[match[1]]
+                stamp.write(self._project)
+            elif match := re.match(r"(?:Starting >>> (\w+)|\[(\d+/\d+)\])", line):
                 self._progress.detail(match[1] or f"step {match[2]}")
 
         python, cmake = self._project.python, f"-DPython3_EXECUTABLE={self._project.python}"
