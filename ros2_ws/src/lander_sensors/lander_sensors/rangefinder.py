@@ -16,11 +16,14 @@ from lander_runtime.config import Parameters
 from lander_runtime.messages import RangeMeasurement, stamp_ns, time_message
 from lander_runtime.rng import stream
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
-from lander_sensors.ground import Ground, SmoothGround
+from lander_sensors.ground import Ground
 from lander_sensors.lidar_link import FLOOR_DB, LinkParameters, margin_db
 from lander_terrain.geometry import site_to_map
+from lander_terrain.parameters import TerrainParameters
+from lander_terrain.terrain import Terrain
 
 _HISTORY = 16  # shots of which the truth is kept: longer than any latency that makes sense
+_STEEP = 0.9  # an axis with more of z than this is not crossed with z
 _THIRDS = ((1.0, 0.0), (-0.5, sqrt(0.75)), (-0.5, -sqrt(0.75)))  # cosine and sine of 0, 120 and 240 deg
 
 
@@ -75,6 +78,17 @@ class Echo:
     signal_db: float
 
 
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The random numbers of one shot: as many whatever happens, so that a fault shifts no later shot's."""
+
+    fading: Sequence[float]  # normal, per beam
+    noise: float  # normal
+    lost: float  # uniform, as the next two
+    false: float
+    early: float
+
+
 class Rangefinder(Subsystem):
     """Fires all beams at once and reports the strongest echo."""
 
@@ -84,7 +98,7 @@ class Rangefinder(Subsystem):
         """`ground` replaces the mission's terrain, for tests."""
         self._parameters = parameters = mission.part("rangefinder", RangefinderParameters)
         self._radius_m = mission.site_frame.radius_m
-        self._ground = ground or SmoothGround(self._radius_m, parameters.link.reference_albedo)
+        self._ground = ground or _terrain(mission)
         build = stream(mission.seed, "rangefinder.build")
         sigma = radians(parameters.boresight_sigma_deg)
         self.boresights_body = [
@@ -101,10 +115,15 @@ class Rangefinder(Subsystem):
         if truth is not None:
             self._history.append(truth)
         validity_ns = max(0, tick.stamp_ns - self._latency_ns)
+        chance = self._chance()
         echo = Echo(0, nan, FLOOR_DB)
         if self._history and self._history[-1].altitude_m < self._parameters.maximum_range_m:
-            echo = self._strongest(self._pose(validity_ns))
-        return {"range": self._measurement(echo, validity_ns)}
+            echo = self._strongest(self._pose(validity_ns), chance.fading)
+        return {"range": self._measurement(echo, chance, validity_ns)}
+
+    def _chance(self) -> Chance:
+        *fading, noise = self._noise.standard_normal(len(self.boresights_body) + 1).tolist()
+        return Chance(fading, noise, *self._noise.random(3).tolist())
 
     def _pose(self, at_ns: int) -> Pose:
         """Pose at a past time, from the first truth kept at or after it, carried back at constant velocity and rate.
@@ -125,11 +144,9 @@ class Rangefinder(Subsystem):
         scale = 1.0 / sqrt(x * x + y * y + z * z)
         return Pose(origin, q_site_body, rotate(conjugate(q_mci_body), (x * scale, y * scale, z * scale)))
 
-    def _strongest(self, pose: Pose) -> Echo:
-        fading = (
-            self._parameters.link.fading_sigma_db * self._noise.standard_normal(len(self.boresights_body))
-        ).tolist()
-        echoes = [self._echo(pose, beam, fading[beam]) for beam in range(len(self.boresights_body))]
+    def _strongest(self, pose: Pose, fading: Sequence[float]) -> Echo:
+        sigma = self._parameters.link.fading_sigma_db
+        echoes = [self._echo(pose, beam, sigma * normal) for beam, normal in enumerate(fading)]
         return max(echoes, key=lambda echo: echo.signal_db)
 
     def _echo(self, pose: Pose, beam: int, fading_db: float) -> Echo:
@@ -152,26 +169,17 @@ class Rangefinder(Subsystem):
         half_angle = 0.5e-3 * self._parameters.divergence_mrad
         if 2.0 * half_angle * distance < self._parameters.footprint_resolved_m:
             return distance
-        rays = _cone(direction, half_angle * sqrt(0.5))
+        rays = cone(direction, half_angle * sqrt(0.5))
         ranges = [self._ground.ray_range(origin, ray, self._parameters.maximum_range_m)[0] for ray in rays]
         mean = sum(ranges) / len(ranges)
         return distance if isnan(mean) else mean
 
-    def _measurement(self, echo: Echo, validity_ns: int) -> Any:
-        """The message: detection, noise and limits of the receiver. Always draws the same number of random numbers."""
+    def _measurement(self, echo: Echo, chance: Chance, validity_ns: int) -> Any:
+        """What the receiver makes of an echo."""
         parameters = self._parameters
-        link = parameters.link
-        lost, false, early = self._noise.random(3).tolist()
-        noise = float(self._noise.standard_normal())
-        detected = echo.signal_db > 0.0 and lost >= link.dropout_probability
-        sigma = parameters.noise_floor_m + parameters.noise_per_range * echo.range_m if detected else 0.0
-        measured = 0.0
-        if detected:
-            measured = _quantised(echo.range_m + sigma * noise, parameters.quantum_m)
-            if false < link.outlier_probability:
-                measured = parameters.minimum_range_m + early * max(0.0, echo.range_m - parameters.minimum_range_m)
-        in_limits = parameters.minimum_range_m <= measured <= parameters.maximum_range_m
-        valid = detected and in_limits
+        detected = echo.signal_db > 0.0 and chance.lost >= parameters.link.dropout_probability
+        measured, sigma = self._detection(echo, chance) if detected else (0.0, 0.0)
+        valid = detected and parameters.minimum_range_m <= measured <= parameters.maximum_range_m
         missed = RangeMeasurement.OUT_OF_RANGE if detected else RangeMeasurement.NO_RETURN
         return RangeMeasurement(
             time_of_validity=time_message(validity_ns),
@@ -183,6 +191,20 @@ class Rangefinder(Subsystem):
             signal_db=max(FLOOR_DB, echo.signal_db),
         )
 
+    def _detection(self, echo: Echo, chance: Chance) -> tuple[float, float]:
+        """Measured range and its stated sigma, m; a noise pulse ahead of the echo cannot be told from it."""
+        parameters = self._parameters
+        sigma = parameters.noise_floor_m + parameters.noise_per_range * echo.range_m
+        if chance.false < parameters.link.outlier_probability:
+            gate = parameters.minimum_range_m
+            return gate + chance.early * max(0.0, echo.range_m - gate), sigma
+        return _quantised(echo.range_m + sigma * chance.noise, parameters.quantum_m), sigma
+
+
+def _terrain(mission: Mission) -> Ground:
+    """The mission's terrain: the same one that the world is made of."""
+    return Terrain.build(mission.part("terrain", TerrainParameters), mission.site_frame, mission.seed)
+
 
 def _quantised(value: float, quantum: float) -> float:
     return round(value / quantum) * quantum if quantum else value
@@ -193,11 +215,12 @@ def _misaligned(direction: Vector3, tilt: Any) -> Vector3:
     return rotate(from_rotation_vector((x, y, z)), direction)
 
 
-def _cone(axis: Vector3, half_angle: float) -> list[Vector3]:
+def cone(axis: Vector3, half_angle: float) -> list[Vector3]:
     """Three rays around an axis, 120 deg apart; their mean is exact for a surface that is quadratic over the spot."""
     x, y, z = axis
-    scale = half_angle / sqrt(x * x + y * y) if x or y else half_angle
-    ux, uy, uz = (-y * scale, x * scale, 0.0) if x or y else (scale, 0.0, 0.0)
+    ux, uy, uz = (-y, x, 0.0) if abs(z) < _STEEP else (0.0, z, -y)
+    scale = half_angle / sqrt(ux * ux + uy * uy + uz * uz)
+    ux, uy, uz = ux * scale, uy * scale, uz * scale
     vx, vy, vz = y * uz - z * uy, z * ux - x * uz, x * uy - y * ux
     return [_unit(x + c * ux + s * vx, y + c * uy + s * vy, z + c * uz + s * vz) for c, s in _THIRDS]
 
