@@ -1,7 +1,7 @@
 """The Moon's surface, deterministic by seed: height and normal anywhere.
 
-`Terrain.build` makes a terrain; its methods answer questions from Python, and the functions here answer the same questions from inside numba
-code, with `terrain.data` as their first argument.
+`Terrain.build` makes a terrain; its methods answer questions from Python, and the functions here answer the same
+questions from inside numba code, with `terrain.data` as their first argument.
 """
 
 from lander_terrain.dem import DemError, SitePose
