@@ -12,7 +12,7 @@ from typing import Any
 
 from lander_common.mission import Mission, resolve
 from lander_runtime.ros_conductor import ConductorHost
-from lander_runtime.ros_host import Blueprint, RunOptions, View, run_host
+from lander_runtime.ros_host import Blueprint, RunOptions, run_host
 from lander_runtime.ros_member import MemberHost
 from lander_runtime.subsystem import Subsystem
 
@@ -38,48 +38,36 @@ def members_of(options: RunOptions) -> list[str]:
     return [*mission_of(options).scenario.members, *(["recorder"] if options.record else [])]
 
 
-def blueprint(
-    name: str,
-    build: Callable[[Mission], Subsystem | None],
-    views: Mapping[str, View],
-    offer: Callable[[Any, Any], object] | None = None,
-) -> Blueprint:
-    """What the host needs to know of a node."""
+def blueprint(name: str, build: Callable[[Mission], Subsystem | None], **extras: Any) -> Blueprint:
+    """What the host needs to know of a node; `extras` are the other fields of a Blueprint."""
     return Blueprint(
         name=name,
         build=lambda options: build(mission_of(options)),
         members=members_of,
         parameters=partial(_shown_parameters, name),
-        views=views,
-        offer=offer,
+        **extras,
     )
 
 
-def serve(
-    subsystem: type[Subsystem],
-    views: Mapping[str, View] | None = None,
-    offer: Callable[[Any, Any], object] | None = None,
-) -> None:
-    """Run a subsystem as a node of the run, to its end; exits the process."""
+def serve(subsystem: type[Subsystem], **extras: Any) -> None:
+    """Run a subsystem as a node of the run, to its end; exits the process. `extras` as in `blueprint`."""
     build: Callable[[Mission], Subsystem] = subsystem
-    sys.exit(run_host(MemberHost, blueprint(subsystem.name, build, views or {}, offer)))
+    sys.exit(run_host(MemberHost, blueprint(subsystem.name, build, **extras)))
 
 
-def conduct(
-    subsystem: type[Subsystem], views: Mapping[str, View], host_type: type[ConductorHost] = ConductorHost
-) -> None:
-    """Run the time owner as the conductor of the run; exits the process."""
+def conduct(subsystem: type[Subsystem], host_type: type[ConductorHost], **extras: Any) -> None:
+    """Run the time owner as the conductor of the run; exits the process. `extras` as in `blueprint`."""
     build: Callable[[Mission], Subsystem] = subsystem
-    sys.exit(run_host(host_type, blueprint(subsystem.name, build, views), leave_record))
+    sys.exit(run_host(host_type, blueprint(subsystem.name, build, **extras), leave_record))
 
 
-def leave_record(host: Any) -> int:
-    """Write what the conductor counted to the run folder, if there is one."""
+def leave_record(host: ConductorHost) -> int:
+    """Write what the conductor counted, and what it kept of the result, to the run folder, if there is one."""
     if host.options.out:
         folder = Path(host.options.out)
         folder.mkdir(parents=True, exist_ok=True)
         record = asdict(host.record) | {"real_time_factor": host.record.real_time_factor, "rate": host.options.rate}
-        (folder / RUN_RECORD_FILE).write_text(json.dumps(record, indent=2))
+        (folder / RUN_RECORD_FILE).write_text(json.dumps({**record, "result": host.outcome()}, indent=2))
     return 0
 
 

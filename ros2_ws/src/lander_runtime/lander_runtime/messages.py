@@ -103,6 +103,16 @@ def _serializer(type_name: str) -> Callable[[Message], memoryview]:
     return lambda message: store.serialize_cdr(message, type_name)
 
 
+def plain(message: Message) -> dict[str, Any]:
+    """The fields of a message as plain data, without tick and header."""
+    fields = {key: value for key, value in vars(message).items() if not key.isupper() and not key.startswith("__")}
+    return {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in fields.items()
+        if key not in ("tick", "header")
+    }
+
+
 def peek_tick(data: bytes) -> int:
     """Tick number of an encoded message of ours, without decoding the rest (little-endian CDR)."""
     return int.from_bytes(data[_TICK_OFFSET : _TICK_OFFSET + 8], "little")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lander_runtime.architecture import Topic
@@ -15,14 +13,11 @@ from lander_runtime.messages import Tick as TickMessage
 from lander_runtime.ros_host import EPOCH, FAREWELL_S, IDLE_S, Host
 from lander_runtime.subsystem import Tick, TimeOwner
 
-_PROGRESS_PERIOD_S = 0.5  # wall clock, between reports to whoever watches
-
 
 class ConductorHost(Host):
     """The node that owns time."""
 
     subsystem: TimeOwner
-    progress: Callable[[Any, Tick, float], dict[str, Any]] | None = None
 
     def _published(self) -> list[Topic]:
         topics = self.catalogue.topics
@@ -43,12 +38,16 @@ class ConductorHost(Host):
         self.conductor = Conductor(self.declaration, self.catalogue, self.members)
         self.wait_for_match()
         self._wait_for_members()
-        self._began_at = self._progressed_at = time.monotonic()
+        self._began_at = time.monotonic()
         self._sent_at: dict[int, float] = {}
         while not self.subsystem.finished:
             self._await_turn()
             self._beat()
         self.record = self._close()
+
+    def outcome(self) -> dict[str, Any]:
+        """What the time owner has to say of the end of the run, as plain data."""
+        return {}
 
     def _wait_for_members(self) -> None:
         deadline = time.monotonic() + self.options.start_timeout_s
@@ -108,22 +107,14 @@ class ConductorHost(Host):
         self._announce(tick)
         self._sent_at[tick.seq] = time.monotonic()
         self.emit(tick, outputs)
-        self._report_progress(tick)
+        self.report_progress(tick)
+        self.check_alive()
         self.serve()
 
     def _announce(self, tick: Tick) -> None:
         message = TickMessage(epoch=EPOCH, step_ns=tick.step_ns, last=self.subsystem.finished)
         self.publish_run("tick", message, tick)
         self.emit_views("tick", tick, message)
-
-    def _report_progress(self, tick: Tick) -> None:
-        now = time.monotonic()
-        if self.progress and now - self._progressed_at >= _PROGRESS_PERIOD_S:
-            self._progressed_at = now
-            report = self.progress(self.subsystem, tick, now - self._began_at)
-            sys.stdout.write(f"[progress] {json.dumps(report)}\n")
-            sys.stdout.flush()
-            self.check_alive()
 
     def _receive(self, keys: Sequence[str], timeout_s: float) -> None:
         self.link.wait(keys, timeout_s)
@@ -143,8 +134,13 @@ class ConductorHost(Host):
             if sent is not None and not self.options.lockstep:
                 self.conductor.record.command_delay_s.append(time.monotonic() - sent)
 
+    @property
+    def wall_time_s(self) -> float:
+        """Wall-clock time since the first tick, s."""
+        return time.monotonic() - self._began_at
+
     def _close(self) -> RunRecord:
-        wall_time_s = time.monotonic() - self._began_at
+        wall_time_s = self.wall_time_s
         deadline = time.monotonic() + FAREWELL_S
         while (late := self.conductor.laggards(self.conductor.tick.seq)) and time.monotonic() < deadline:
             self._receive(["tick_done"], IDLE_S)

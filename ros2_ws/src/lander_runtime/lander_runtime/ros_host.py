@@ -6,6 +6,8 @@ the node's own loop moves the run's topics; parameters, lifecycle and other serv
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +30,7 @@ EPOCH = 1
 
 IDLE_S = 0.05  # a node that has waited this long says how far it is
 _SERVICE_PERIOD_S = 0.1  # between looks at parameters, lifecycle and services
+_PROGRESS_PERIOD_S = 0.5  # wall clock, between reports to whoever watches
 FAREWELL_S = 5.0  # how long to wait for the last acknowledgements
 
 EXIT_BAD_CONFIGURATION = 2
@@ -65,6 +68,7 @@ class Blueprint:
     parameters: Callable[[RunOptions], Mapping[str, Any]]
     views: Mapping[str, View] = field(default_factory=dict)
     offer: Callable[[LifecycleNode, Any], object] | None = None  # adds services and actions of its own
+    progress: Callable[[Any, Tick], Mapping[str, Any]] | None = None  # what a live display may show of the subsystem
 
 
 class Host(LifecycleNode):
@@ -82,7 +86,7 @@ class Host(LifecycleNode):
         self._views_of: dict[str, list[Topic]] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
-        self._served_at = time.monotonic()
+        self._served_at = self._progressed_at = time.monotonic()
 
     def _declare_options(self) -> RunOptions:
         read_only = ParameterDescriptor(read_only=True)
@@ -132,6 +136,7 @@ class Host(LifecycleNode):
         """Answer parameter, lifecycle and other services, if it is time to."""
         now = time.monotonic()
         if now - self._served_at >= _SERVICE_PERIOD_S:
+            self.check_alive()
             self._executor.spin_once(timeout_sec=0.0)
             self._served_at = now
 
@@ -154,6 +159,15 @@ class Host(LifecycleNode):
         for topic in self._views_of.get(key, ()):
             if topic.is_due(tick.previous_ns, tick.stamp_ns):
                 self.link.publish(topic.key, encode(self.blueprint.views[topic.key](message), topic.type))
+
+    def report_progress(self, tick: Tick) -> None:
+        """Print a line for whoever displays the run live (the launch runner does), if it is time to."""
+        now = time.monotonic()
+        if self.blueprint.progress is None or now - self._progressed_at < _PROGRESS_PERIOD_S:
+            return
+        self._progressed_at = now
+        sys.stdout.write(f"[progress] {json.dumps(dict(self.blueprint.progress(self.subsystem, tick)))}\n")
+        sys.stdout.flush()
 
     def check_alive(self) -> None:
         """Raise ExternalShutdownException once the process has been told to stop."""

@@ -75,6 +75,7 @@ class MemberHost(Host):
         self.emit(tick, self.subsystem.step(tick, inputs))
         if tick.seq - self._acknowledged >= _ACKNOWLEDGE_EVERY:
             self._acknowledge()
+        self.report_progress(tick)
         self.serve()
 
     def _receive(self, key: str) -> None:

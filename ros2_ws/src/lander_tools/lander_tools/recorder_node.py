@@ -86,4 +86,4 @@ def main() -> None:
         return Listener()
 
     host_type: type[Host] = RecorderHost
-    sys.exit(run_host(host_type, blueprint("recorder", build, {})))
+    sys.exit(run_host(host_type, blueprint("recorder", build)))
