@@ -1,0 +1,234 @@
+"""Allocation of thrust and torque to thrusters that only push."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import cos, radians, sin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lander_common.mission import AssistRing, Rcs
+from lander_common.quaternion import Vector
+
+Matrix3 = tuple[Vector, Vector, Vector]
+
+_ITERATIONS = 20  # the solver needs fewer than ten; a bound, so that a tick's work is bounded
+_CONVERGED = 1e-10  # of full thrust
+_SMALLEST_SHARE = 0.02  # of a thruster in an RCS combination: less is not worth a valve's opening
+
+
+def cross(a: Vector, b: Vector) -> Vector:
+    """Cross product."""
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+
+
+def torque_about(com_body_m: Vector, position_body_m: Vector, force_body_n: Vector) -> Vector:
+    """Torque of a force about the centre of mass, N m, in body."""
+    cx, cy, cz = com_body_m
+    px, py, pz = position_body_m
+    return cross((px - cx, py - cy, pz - cz), force_body_n)
+
+
+def ring_positions(ring: AssistRing) -> list[Vector]:
+    """Where the assist thrusters stand, m, in body."""
+    azimuths = [radians(ring.first_azimuth_deg + 360.0 * i / ring.count) for i in range(ring.count)]
+    return [(ring.radius_m * cos(azimuth), ring.radius_m * sin(azimuth), ring.height_m) for azimuth in azimuths]
+
+
+class BoundedAllocation:
+    """Levels u in [0, 1] of actuators with effects B (3 x n) such that B u is a wanted 3-vector.
+
+    Minimises |u|^2 + sum_r (B u - v)_r^2 / softness_r over the box. It is solved in its dual, three unknowns y: u is
+    B^T y clipped to the box, and the residual v - B u is softness * y. The dual is convex and piecewise quadratic, so
+    Newton steps with an exact line search come to an end (Hager and Hearn, 1993). Where v is within reach, the residual
+    vanishes with the softness; where it is not, the row with the greatest softness gives way first.
+    """
+
+    def __init__(self, columns: Sequence[Vector], softness: Vector) -> None:
+        """`columns`: effect of each actuator at full level, in units in which full effects are of order 1."""
+        self._columns = [(float(a), float(b), float(c)) for a, b, c in columns]
+        self._softness = softness
+        self._inverse = inverse3(self._curvature(self._columns))
+
+    def solve(self, wanted: Vector) -> list[float]:
+        """Levels for a wanted effect, within the box whatever is wanted."""
+        y = multiply3(self._inverse, wanted)
+        levels = [a * y[0] + b * y[1] + c * y[2] for a, b, c in self._columns]
+        if min(levels) >= 0.0 and max(levels) <= 1.0:
+            return levels
+        return self._bounded(wanted, y)
+
+    def _bounded(self, wanted: Vector, y: Vector) -> list[float]:
+        for _ in range(_ITERATIONS):
+            slope = self._slope(wanted, y)
+            if max(abs(slope[0]), abs(slope[1]), abs(slope[2])) < _CONVERGED:
+                break
+            free = [(a, b, c) for a, b, c in self._columns if 0.0 < a * y[0] + b * y[1] + c * y[2] < 1.0]
+            step = multiply3(inverse3(self._curvature(free)), (-slope[0], -slope[1], -slope[2]))
+            length = self._line_search(wanted, y, step)
+            y = (y[0] + length * step[0], y[1] + length * step[1], y[2] + length * step[2])
+        return [min(max(a * y[0] + b * y[1] + c * y[2], 0.0), 1.0) for a, b, c in self._columns]
+
+    def _slope(self, wanted: Vector, y: Vector) -> Vector:
+        """Gradient of the dual: B clip(B^T y) + softness y - v."""
+        sx, sy, sz = self._softness
+        gx, gy, gz = sx * y[0] - wanted[0], sy * y[1] - wanted[1], sz * y[2] - wanted[2]
+        for a, b, c in self._columns:
+            level = a * y[0] + b * y[1] + c * y[2]
+            if level > 0.0:
+                level = min(level, 1.0)
+                gx += a * level
+                gy += b * level
+                gz += c * level
+        return (gx, gy, gz)
+
+    def _curvature(self, columns: Sequence[Vector]) -> Matrix3:
+        xx, yy, zz = self._softness
+        xy = xz = yz = 0.0
+        for a, b, c in columns:
+            xx += a * a
+            yy += b * b
+            zz += c * c
+            xy += a * b
+            xz += a * c
+            yz += b * c
+        return ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))
+
+    def _line_search(self, wanted: Vector, y: Vector, step: Vector) -> float:
+        """Length at which the slope along the step vanishes; it is piecewise linear, bent where levels meet bounds."""
+        bends = []
+        for a, b, c in self._columns:
+            level, rate = a * y[0] + b * y[1] + c * y[2], a * step[0] + b * step[1] + c * step[2]
+            if rate != 0.0:
+                bends += [length for length in (-level / rate, (1.0 - level) / rate) if length > 0.0]
+        at, slope_at = 0.0, self._slope_along(wanted, y, step, 0.0)
+        for bend in sorted(bends):
+            slope = self._slope_along(wanted, y, step, bend)
+            if slope >= 0.0:
+                return at + (bend - at) * slope_at / (slope_at - slope)
+            at, slope_at = bend, slope
+        beyond = at + 1.0
+        return at + slope_at / (slope_at - self._slope_along(wanted, y, step, beyond))
+
+    def _slope_along(self, wanted: Vector, y: Vector, step: Vector, length: float) -> float:
+        point = (y[0] + length * step[0], y[1] + length * step[1], y[2] + length * step[2])
+        slope = self._slope(wanted, point)
+        return slope[0] * step[0] + slope[1] * step[1] + slope[2] * step[2]
+
+
+def inverse3(m: Matrix3) -> Matrix3:
+    """Inverse of a regular 3 x 3 matrix by its adjugate."""
+    (a, b, c), (d, e, f), (g, h, i) = m
+    A, B, C = e * i - f * h, f * g - d * i, d * h - e * g
+    scale = 1.0 / (a * A + b * B + c * C)
+    return (
+        (A * scale, (c * h - b * i) * scale, (b * f - c * e) * scale),
+        (B * scale, (a * i - c * g) * scale, (c * d - a * f) * scale),
+        (C * scale, (b * g - a * h) * scale, (a * e - b * d) * scale),
+    )
+
+
+def multiply3(m: Matrix3, v: Vector) -> Vector:
+    """Matrix times vector."""
+    x, y, z = v
+    (a, b, c), (d, e, f), (g, h, i) = m
+    return (a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z)
+
+
+class RingAllocation:
+    """Duties of the assist ring for thrust along +z and torque about x and y; torque goes before thrust."""
+
+    _SOFTNESS: Vector = (1e-6, 1e-9, 1e-9)  # thrust, torque, torque: which gives way, and how exact the rest is
+
+    def __init__(self, ring: AssistRing, com_body_m: Vector) -> None:
+        self._thrust_n = ring.thrust_n
+        self._torque_n_m = ring.thrust_n * ring.radius_m
+        force = (0.0, 0.0, ring.thrust_n)
+        self.torques_n_m = [torque_about(com_body_m, position, force) for position in ring_positions(ring)]
+        columns = [(1.0, torque[0] / self._torque_n_m, torque[1] / self._torque_n_m) for torque in self.torques_n_m]
+        self._bounded = BoundedAllocation(columns, self._SOFTNESS)
+
+    def duties(self, thrust_n: float, torque_x_n_m: float, torque_y_n_m: float) -> list[float]:
+        """Duty of each thruster, in [0, 1]; the least squares of them where several ways lead there."""
+        scale = self._torque_n_m
+        return self._bounded.solve((thrust_n / self._thrust_n, torque_x_n_m / scale, torque_y_n_m / scale))
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Thrusters that together turn the lander one way about one body axis."""
+
+    shares_s: tuple[tuple[int, float], ...]  # thruster, open time per N m s
+    torque_n_m: float  # with its busiest thruster open all the time
+    smallest_impulse_n_m_s: float  # with its idlest thruster at the minimum on-time
+
+
+class RcsAllocation:
+    """Open times of the RCS thrusters for an angular impulse.
+
+    For either sense about each body axis the combination of thrusters with the least total on-time is found once, among
+    the basic solutions of that linear programme; impulses about several axes add up.
+    """
+
+    def __init__(self, rcs: Rcs, com_body_m: Vector) -> None:
+        """Raises ValueError where the thrusters cannot turn the lander both ways about each axis."""
+        forces = [(rcs.thrust_n * d[0], rcs.thrust_n * d[1], rcs.thrust_n * d[2]) for _, d in rcs.thrusters]
+        positions = [position for position, _ in rcs.thrusters]
+        self.torques_n_m = [torque_about(com_body_m, p, f) for p, f in zip(positions, forces, strict=True)]
+        self.thrusts_n = [force[2] for force in forces]  # along +z
+        self._minimum_on_s = rcs.minimum_on_s
+        self._count = len(forces)
+        combine = [(self._combination(axis, 1.0), self._combination(axis, -1.0)) for axis in range(3)]
+        self.combinations = combine  # by axis: for a positive and for a negative torque
+        tx, ty, tz = (min(plus.torque_n_m, minus.torque_n_m) for plus, minus in combine)
+        sx, sy, sz = (max(plus.smallest_impulse_n_m_s, minus.smallest_impulse_n_m_s) for plus, minus in combine)
+        self.torque_n_m: Vector = (tx, ty, tz)  # by axis, either way
+        self.smallest_impulse_n_m_s: Vector = (sx, sy, sz)
+
+    def _combination(self, axis: int, sense: float) -> Combination:
+        shares = cheapest_combination(np.array(self.torques_n_m).T, sense * np.eye(3)[axis])
+        if shares is None:
+            raise ValueError(f"the RCS gives no torque about {'-+'[sense > 0]}{'xyz'[axis]}")
+        used = [(int(i), float(shares[i])) for i in np.flatnonzero(shares > _SMALLEST_SHARE * shares.max())]
+        idlest = min(share for _, share in used)
+        return Combination(tuple(used), 1.0 / float(shares.max()), self._minimum_on_s / idlest)
+
+    def on_times_s(self, impulse_n_m_s: Vector, tick_s: float) -> list[float]:
+        """Open time of each thruster in the coming tick, s: 0, or from the minimum on-time to the tick.
+
+        Where a thruster would have to be open for longer than the tick, all impulses are cut in proportion.
+        """
+        on_s = [0.0] * self._count
+        for (plus, minus), impulse in zip(self.combinations, impulse_n_m_s, strict=True):
+            if impulse != 0.0:
+                for i, share in (plus if impulse > 0.0 else minus).shares_s:
+                    on_s[i] += share * abs(impulse)
+        longest = max(on_s)
+        scale = tick_s / longest if longest > tick_s else 1.0
+        shortest = self._minimum_on_s * (1.0 - 1e-9)
+        return [on * scale if on * scale >= shortest else 0.0 for on in on_s]
+
+
+def cheapest_combination(effects: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Non-negative levels with the least sum whose effect is as wanted, or None where there are none.
+
+    `effects`: (3, n), `wanted`: (3,); the result is (n,), the mean of all equally cheap basic solutions.
+    """
+    count = effects.shape[1]
+    found: list[NDArray[np.float64]] = []
+    for basis in combinations(range(count), 3):
+        square = effects[:, basis]
+        if np.linalg.cond(square) > 1e9:
+            continue
+        levels = np.zeros(count)
+        levels[list(basis)] = np.linalg.solve(square, wanted)
+        if levels.min() > -1e-12:
+            found.append(levels)
+    if not found:
+        return None
+    least = min(levels.sum() for levels in found)
+    cheapest = {tuple(np.round(levels, 12)): levels for levels in found if levels.sum() < least * (1.0 + 1e-9)}
+    return np.asarray(sum(cheapest.values()) / len(cheapest))
