@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,8 +65,8 @@ def leave_record(host: ConductorHost) -> int:
     if host.options.out:
         folder = Path(host.options.out)
         folder.mkdir(parents=True, exist_ok=True)
-        record = asdict(host.record) | {"real_time_factor": host.record.real_time_factor, "rate": host.options.rate}
-        (folder / RUN_RECORD_FILE).write_text(json.dumps({**record, "result": host.outcome()}, indent=2))
+        record = host.record.summary() | {"rate": host.options.rate, "result": host.outcome()}
+        (folder / RUN_RECORD_FILE).write_text(json.dumps(record, indent=2))
     return 0
 
 

@@ -6,7 +6,10 @@ Sans-I/O like `lander_runtime.member`; the loop around it is in `lander_runtime.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
 
 from lander_runtime.architecture import Architecture, Node
 from lander_runtime.digest import run_digest
@@ -41,6 +44,13 @@ class RunRecord:
     stale_inputs: int = 0
     missed_ticks: int = 0
     command_delay_s: list[float] = field(default_factory=list)  # wall clock, from truth to command
+
+    def summary(self) -> dict[str, Any]:
+        """The record as plain data, with the command delays as their median and 99th percentile."""
+        data = asdict(self) | {"real_time_factor": self.real_time_factor}
+        delays = data.pop("command_delay_s")
+        p50, p99 = np.percentile(delays, [50, 99]).tolist() if delays else (None, None)
+        return data | {"command_delay_p50_s": p50, "command_delay_p99_s": p99}
 
     @property
     def real_time_factor(self) -> float:

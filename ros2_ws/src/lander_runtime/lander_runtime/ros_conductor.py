@@ -40,10 +40,15 @@ class ConductorHost(Host):
         self._wait_for_members()
         self._began_at = time.monotonic()
         self._sent_at: dict[int, float] = {}
-        while not self.subsystem.finished:
+        while not self._finished:
             self._await_turn()
             self._beat()
         self.record = self._close()
+
+    @property
+    def _finished(self) -> bool:
+        stop_after_s = self.options.stop_after_s
+        return self.subsystem.finished or 0.0 < stop_after_s <= self.conductor.tick.time_s
 
     def outcome(self) -> dict[str, Any]:
         """What the time owner has to say of the end of the run, as plain data."""
@@ -112,7 +117,7 @@ class ConductorHost(Host):
         self.serve()
 
     def _announce(self, tick: Tick) -> None:
-        message = TickMessage(epoch=EPOCH, step_ns=tick.step_ns, last=self.subsystem.finished)
+        message = TickMessage(epoch=EPOCH, step_ns=tick.step_ns, last=self._finished)
         self.publish_run("tick", message, tick)
         self.emit_views("tick", tick, message)
 
