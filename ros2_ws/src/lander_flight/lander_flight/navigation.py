@@ -1,0 +1,216 @@
+"""Navigation: inertial, in mci, corrected by the rangefinder over the onboard map. An error-state Kalman filter.
+
+The state is carried at every tick (`strapdown`), the covariance every 0.1 s (`error_state`). A range is used at its time of validity:
+the state is walked back to it on the increments of the ticks since, and the measurement row carried to the errors of now. The process
+noise of the time between is left out; over seconds it is micrometres.
+"""
+
+from __future__ import annotations
+
+from math import exp, inf
+from typing import Any, ClassVar
+
+import numpy as np
+from lander_common.mission import Mission, Vehicle
+from lander_common.mission_map import mission_map
+from lander_common.moon import STANDARD_GRAVITY_M_S2
+from lander_common.onboard_map import OnboardMap
+from lander_common.start import nominal_start
+from lander_runtime.messages import Message, NavigationFilter, NavigationState, stamp_ns
+from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
+from numpy.typing import NDArray
+
+from lander_flight import error_state as es
+from lander_flight import navigation_report as report
+from lander_flight import strapdown as sd
+from lander_flight.free_fall import FreeFallCalibration, bias
+from lander_flight.inertial_filter import InertialFilter, history_length, new_state
+from lander_flight.initial_covariance import initial_covariance, process_noise
+from lander_flight.mass_model import MassModel
+from lander_flight.navigation_parameters import Blind, NavigationParameters, imu_sheet, rangefinder_mount
+from lander_flight.range_gate import Verdict, build_gate
+from lander_flight.range_processor import NOT_USED, RangeProcessor, RangeResult
+
+Array = NDArray[np.float64]
+
+_SHORTEST_TICK_S = 0.02  # that history is sized for
+
+
+class Navigation(Subsystem):
+    """Estimates where the lander is, how it moves and how it is turned, and how sure that is."""
+
+    name: ClassVar[str] = "navigation"
+
+    def __init__(self, mission: Mission, onboard_map: OnboardMap | None = None) -> None:
+        """`onboard_map` replaces the one that was made for the mission, for tests."""
+        self._parameters = parameters = mission.part("navigation", NavigationParameters)
+        sheet, belief, ground = imu_sheet(mission), parameters.rangefinder, onboard_map or mission_map(mission)
+        start = nominal_start(mission)
+        covariance = initial_covariance(mission.dispersions, sheet, belief, ground)
+        history = history_length(parameters.history_s, _SHORTEST_TICK_S)
+        state = new_state(start.r_mci, start.v_mci, start.q_mci_body)
+        self.filter = InertialFilter(state, covariance, 0.0, process_noise(sheet), history)
+        self._mass = Propellant(mission)
+        self._free_fall = FreeFallCalibration(parameters.free_fall, sheet.accelerometer)
+        self._range = RangeProcessor(
+            belief, rangefinder_mount(mission), build_gate(parameters.range_gate), ground, mission.site_frame
+        )
+        self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief.relief_correlation)
+        self._time_ns = 0
+        self._blind_s = 0.0
+        self._rate, self._force = np.zeros(3), np.zeros(3)  # the last ones, corrected, in body
+        self._last_range = NOT_USED
+        self._accepted_s = -inf
+        self._nis: list[float] = []
+        self._reporter.refresh(self.filter, self._range.footprint)
+
+    def step(self, tick: Tick, inputs: Inputs) -> Outputs:
+        """Advance by the increments of the tick, use a range if there is a new one, say what came of it."""
+        imu_verdict = self._advance(tick, inputs.fresh("imu_increments"))
+        measurement = inputs.fresh("range")
+        if self.filter.lag_s >= self._parameters.covariance_period_s - 1e-6 or measurement is not None:
+            self.filter.carry()
+            if measurement is not None:
+                self._use_range(measurement)
+            self._reporter.refresh(self.filter, self._range.footprint)
+        outputs: Outputs = {"navigation_state": self._state_message(imu_verdict)}
+        if self.node.outputs[1].is_due(tick.previous_ns, tick.stamp_ns):
+            outputs["navigation_filter"] = self._filter_message()
+        return outputs
+
+    def _advance(self, tick: Tick, imu: Message | None) -> Verdict:
+        """Carry the state to the end of the tick; over what the IMU does not cover, with the last force and rate."""
+        missed_s = (tick.previous_ns - self._time_ns) * 1e-9
+        if missed_s > 0.0:
+            self._advance_blind(missed_s)
+        self._time_ns = tick.stamp_ns
+        if tick.step_ns == 0:
+            return Verdict.NOT_USED
+        if imu is None or not imu.valid or imu.interval_ns != tick.step_ns:
+            self._advance_blind(tick.step_s)
+            return Verdict.REJECTED
+        self._advance_on(imu, tick.step_s)
+        return Verdict.DEWEIGHTED if imu.saturated else Verdict.ACCEPTED
+
+    def _advance_on(self, imu: Message, dt: float) -> None:
+        filter_, delta_v = self.filter, imu.delta_v_body.tolist()
+        falling = self._free_fall.falling(delta_v, dt, bias(filter_))
+        if not falling:
+            self._free_fall.conclude(delta_v, dt, filter_)
+            self._mass.spend(delta_v[2])
+        filter_.advance(imu.delta_theta_body, imu.delta_v_body, not falling, dt)
+        self._blind_s = 0.0
+        self._rate = imu.delta_theta_body / dt - filter_.nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]
+        self._force = np.zeros(3) if falling else _specific_force(filter_.nav, imu.delta_v_body / dt)
+
+    def _advance_blind(self, dt: float) -> None:
+        """Hold the last force and rate, which may be wrong by the same amount for as long as this lasts."""
+        nav, believed = self.filter.nav, self._parameters.blind
+        theta = (self._rate + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt
+        self.filter.advance(theta, _sensed(nav, self._force) * dt, True, dt)
+        growth = dt * (2.0 * self._blind_s + dt)  # of the square of the time
+        self.filter.doubt(slice(es.VELOCITY, es.ATTITUDE), believed.acceleration_sigma_m_s2**2 * growth)
+        self.filter.doubt(slice(es.ATTITUDE, es.GYRO), believed.rate_sigma_rad_s**2 * growth)
+        self._blind_s += dt
+
+    def _use_range(self, measurement: Message) -> None:
+        self._last_range = result = self._range.process(measurement, self.filter, self._mass.com_body())
+        if result.verdict in (Verdict.ACCEPTED, Verdict.DEWEIGHTED):
+            self._accepted_s = self.filter.time_s
+            self._nis.append(result.nis)
+
+    def _state_message(self, imu_verdict: Verdict) -> Message:
+        filter_, sure, result = self.filter, self._reporter.sure, self._last_range
+        where = self._reporter.where(filter_, self._mass.com_body())
+        nav = filter_.nav[: sd.GYRO_BIAS].copy()
+        return NavigationState(
+            r_lander_site=where[0:3],
+            v_lander_site=where[3:6],
+            q_site_body=where[6:10],
+            r_lander_mci=nav[0:3],
+            v_lander_mci=nav[3:6],
+            q_mci_body=nav[6:10],
+            w_mci_body=self._rate,
+            specific_force_body=self._force,
+            altitude_m=float(where[report.ALTITUDE]),
+            altitude_sigma_m=float(sure[report.ALTITUDE_SIGMA]),
+            r_sigma_site_m=sure[0:3],
+            v_sigma_site_m_s=sure[3:6],
+            attitude_sigma_rad=sure[6:9],
+            imu_verdict=imu_verdict.value,
+            range_verdict=result.verdict.value,
+            range_innovation_m=result.innovation_m,
+            range_innovation_sigma_m=result.sigma_m,
+            range_age_s=self._range_age_s(),
+        )
+
+    def _range_age_s(self) -> float:
+        return -1.0 if self._accepted_s == -inf else self.filter.time_s - self._accepted_s
+
+    def _filter_message(self) -> Message:
+        nis, self._nis = self._nis, []
+        self.filter.carry()
+        return NavigationFilter(
+            states=list(es.NAMES),
+            bias=self.filter.nav[sd.GYRO_BIAS :].copy(),
+            covariance=self.filter.P.ravel().copy(),
+            nis=np.array(nis),
+        )
+
+    def restore(self, state: Message, filter_: Message) -> None:
+        """Go on from what a copy of this subsystem published last: the newest state, and the newest filter (which may be older)."""
+        nav = self.filter.nav
+        nav[: sd.GYRO_BIAS] = np.concatenate([state.r_lander_mci, state.v_lander_mci, state.q_mci_body])
+        nav[sd.GYRO_BIAS :] = filter_.bias
+        self.filter.P[:] = filter_.covariance.reshape(es.SIZE, es.SIZE)
+        self._time_ns = stamp_ns(state)
+        self.filter.time_s = self._time_ns * 1e-9
+        self._rate, self._force = state.w_mci_body.copy(), state.specific_force_body.copy()
+        if state.range_age_s >= 0.0:
+            self._accepted_s = self.filter.time_s - state.range_age_s
+        self._reporter.refresh(self.filter, self._range.footprint)
+
+
+class Propellant:
+    """Mass and centre of mass by the velocity gained, for want of a gauge: the rocket equation at the mean exhaust velocity."""
+
+    def __init__(self, mission: Mission) -> None:
+        start, vehicle = mission.start, mission.vehicle
+        self._model = MassModel(vehicle, start.propellant_kg, start.rcs_propellant_kg)
+        self._left_kg, self._rcs_kg = start.propellant_kg, start.rcs_propellant_kg
+        self._least_kg = vehicle.mass.unusable_propellant_kg
+        self._exhaust_m_s = _mean_exhaust_velocity(vehicle)
+        self._gained_m_s = 0.0
+        self._com = np.array(self._model.com_body_m)
+
+    def spend(self, gained_m_s: float) -> None:
+        """Velocity gained along the thrust axis."""
+        self._gained_m_s += gained_m_s
+        if self._gained_m_s > 1.0:
+            self._left_kg -= self._model.mass_kg * (1.0 - exp(-self._gained_m_s / self._exhaust_m_s))
+            self._left_kg = max(self._left_kg, self._least_kg)
+            self._model.update(self._left_kg, self._rcs_kg)
+            self._com = np.array(self._model.com_body_m)
+            self._gained_m_s = 0.0
+
+    def com_body(self) -> Array:
+        """Centre of mass in body, m, shape (3,)."""
+        return self._com
+
+
+def _mean_exhaust_velocity(vehicle: Vehicle) -> float:
+    main, assist = vehicle.main_engine, vehicle.assist
+    flow = main.thrust_n / main.isp_s + assist.count * assist.thrust_n / assist.isp_s
+    return vehicle.full_thrust_n / flow * STANDARD_GRAVITY_M_S2
+
+
+def _specific_force(nav: Array, sensed: Array) -> Any:
+    """Specific force from what the accelerometers read, m/s2 in body."""
+    errors = nav[sd.ACCELEROMETER_BIAS : sd.RANGE_BIAS] + nav[sd.THRUST_AXIS : sd.MAP_HEIGHT] * sensed[2]
+    return sensed - errors
+
+
+def _sensed(nav: Array, force: Array) -> Any:
+    """What the accelerometers read at a specific force: the inverse of `_specific_force`."""
+    z = (force[2] + nav[sd.ACCELEROMETER_BIAS + 2]) / (1.0 - nav[sd.THRUST_AXIS + 2])
+    return force + nav[sd.ACCELEROMETER_BIAS : sd.RANGE_BIAS] + nav[sd.THRUST_AXIS : sd.MAP_HEIGHT] * z

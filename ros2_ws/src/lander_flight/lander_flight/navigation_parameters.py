@@ -1,0 +1,158 @@
+"""What navigation is told: its own configuration, and its views of the files that describe the devices."""
+
+from __future__ import annotations
+
+from math import radians
+from typing import Annotated
+
+from lander_common.mission import Mission, NonNegative, Positive, Vector3
+from lander_common.moon import STANDARD_GRAVITY_M_S2
+from lander_runtime.config import Parameters
+from pydantic import ConfigDict, Field
+
+from lander_flight.range_gate import RangeGateParameters
+
+_HOUR_S = 3600.0
+_MICRO_G = 1e-6 * STANDARD_GRAVITY_M_S2
+
+
+class FreeFall(Parameters):
+    """When the accelerometers are taken to read nothing but their bias."""
+
+    threshold_sigma: Positive
+    thrust_m_s2: Positive
+    unmodelled_m_s2: NonNegative
+
+
+class Blind(Parameters):
+    """How wrong the last specific force and rate may be while there is no valid increment."""
+
+    acceleration_sigma_m_s2: Positive
+    rate_sigma_rad_s: Positive
+
+
+class RangeBelief(Parameters):
+    """What is believed of the rangefinder and of the ground under its beam."""
+
+    bias_sigma_m: Positive
+    boresight_sigma_deg: Positive
+    roughness_m: NonNegative
+    least_descent: Annotated[float, Field(gt=0, lt=1)]
+    relief_correlation: Positive
+
+
+class NavigationParameters(Parameters):
+    """config/navigation/*.yaml."""
+
+    name: str
+    covariance_period_s: Positive
+    history_s: Positive
+    free_fall: FreeFall
+    blind: Blind
+    rangefinder: RangeBelief
+    range_gate: RangeGateParameters
+
+
+class _View(Parameters):
+    """A file that another package owns, of which only a part is read here."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class GyroSheet(_View):
+    """Data sheet of the gyros, 1-sigma."""
+
+    turn_on_bias_deg_h: NonNegative
+    bias_instability_deg_h: NonNegative
+    correlation_time_s: Positive
+    random_walk_deg_sqrt_h: NonNegative
+    scale_factor_ppm: NonNegative
+    misalignment_urad: NonNegative
+
+    @property
+    def bias_sigma(self) -> float:
+        """rad/s."""
+        return radians((self.turn_on_bias_deg_h**2 + self.bias_instability_deg_h**2) ** 0.5) / _HOUR_S
+
+    @property
+    def bias_drive(self) -> float:
+        """Density of the random walk that a Gauss-Markov bias is over times short against its correlation, (rad/s)^2/s."""
+        return 2.0 * (radians(self.bias_instability_deg_h) / _HOUR_S) ** 2 / self.correlation_time_s
+
+    @property
+    def white(self) -> float:
+        """rad^2/s."""
+        return radians(self.random_walk_deg_sqrt_h) ** 2 / _HOUR_S
+
+    @property
+    def per_angle(self) -> float:
+        """Variance per angle swept, rad^2/rad, such that a turn by 1 rad errs by scale factor and misalignment."""
+        return 1e-12 * (self.scale_factor_ppm**2 + self.misalignment_urad**2)
+
+
+class AccelerometerSheet(_View):
+    """Data sheet of the accelerometers, 1-sigma."""
+
+    turn_on_bias_micro_g: NonNegative
+    bias_instability_micro_g: NonNegative
+    correlation_time_s: Positive
+    random_walk_m_s_sqrt_h: NonNegative
+    scale_factor_ppm: NonNegative
+    misalignment_urad: NonNegative
+    quantum_um_s: NonNegative
+
+    @property
+    def bias_sigma(self) -> float:
+        """m/s2."""
+        return float((self.turn_on_bias_micro_g**2 + self.bias_instability_micro_g**2) ** 0.5) * _MICRO_G
+
+    @property
+    def bias_drive(self) -> float:
+        """Density of the random walk of the bias, (m/s2)^2/s."""
+        return 2.0 * (self.bias_instability_micro_g * _MICRO_G) ** 2 / self.correlation_time_s
+
+    @property
+    def white(self) -> float:
+        """(m/s)^2/s."""
+        return self.random_walk_m_s_sqrt_h**2 / _HOUR_S
+
+    @property
+    def thrust_axis_sigmas(self) -> Vector3:
+        """What x, y and z read in error per acceleration along z."""
+        return 1e-6 * self.misalignment_urad, 1e-6 * self.misalignment_urad, 1e-6 * self.scale_factor_ppm
+
+
+class ImuSheet(_View):
+    """config/imu/*.yaml, as its data sheet."""
+
+    gyro: GyroSheet
+    accelerometer: AccelerometerSheet
+
+
+class Beam(_View):
+    """A beam of the rangefinder."""
+
+    direction: Vector3  # unit, in body
+
+
+class Mount(_View):
+    """Where the rangefinder sits and points."""
+
+    position_m: Vector3  # in body
+    beams: Annotated[tuple[Beam, ...], Field(min_length=1, max_length=2)]
+
+
+class RangefinderMount(_View):
+    """config/rangefinder/*.yaml, the part that flight software knows."""
+
+    mount: Mount
+
+
+def imu_sheet(mission: Mission) -> ImuSheet:
+    """The data sheet of the mission's IMU. Raises ConfigError."""
+    return mission.part("imu", ImuSheet)
+
+
+def rangefinder_mount(mission: Mission) -> Mount:
+    """The mount of the mission's rangefinder. Raises ConfigError."""
+    return mission.part("rangefinder", RangefinderMount).mount

@@ -1,0 +1,112 @@
+"""What navigation believes of a range: strategies that judge its innovation. The configuration chooses one."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Literal, Protocol
+
+from lander_common.mission import Positive
+from lander_runtime.config import Parameters
+from pydantic import Field
+
+
+class Verdict(Enum):
+    """What was made of a measurement."""
+
+    NOT_USED = 0
+    ACCEPTED = 1
+    DEWEIGHTED = 2
+    REJECTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Innovation:
+    """A measurement against what was expected of it, m along the beam."""
+
+    time_s: float
+    value_m: float  # measured less predicted
+    sigma_m: float  # 1-sigma that the filter expects of it
+    noise_m: float  # the part of that which is the device's own noise
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What to do with a measurement."""
+
+    verdict: Verdict
+    deweight: float = 1.0  # its variance, as innovations go, is taken to be this much larger
+    doubt_m: float = 0.0  # 1-sigma by which the filter's own altitude over the map is to be doubted first
+
+
+class RangeGate(Protocol):
+    """A strategy. It may remember what it has judged."""
+
+    def judge(self, innovation: Innovation) -> Judgement:
+        """Verdict on a valid measurement."""
+
+
+class FrigorisGateParameters(Parameters):
+    """An altimeter that disagrees is a hypothesis to test: never latched out, and believed when it keeps saying the same."""
+
+    kind: Literal["frigoris"]
+    accept_sigma: Positive  # up to here an innovation is taken at its full weight
+    reject_sigma: Positive  # beyond, it is set aside for the moment; between the two its weight falls (Huber 1964)
+    readmit_shots: Annotated[int, Field(ge=3)]  # so many in a row, set aside, that agree with each other ...
+    readmit_scatter_sigma: Positive  # ... about their straight line, within so many of the device's own sigmas or ...
+    readmit_scatter_fraction: Positive  # ... this fraction of what they disagree by with the filter ...
+    readmit_rate_m_s: Positive  # ... and drift from the filter's prediction no faster than this ...
+    readmit_window_s: Positive  # ... within this time: then it is the filter that is in doubt
+
+
+class FrigorisGate:
+    """Down-weights, sets aside and re-admits."""
+
+    def __init__(self, parameters: FrigorisGateParameters) -> None:
+        self._parameters = parameters
+        self._set_aside: deque[Innovation] = deque(maxlen=parameters.readmit_shots)
+
+    def judge(self, innovation: Innovation) -> Judgement:
+        """Verdict by the size of the innovation; a run of consistent ones that were set aside is re-admitted."""
+        size = abs(innovation.value_m) / innovation.sigma_m
+        if size <= self._parameters.accept_sigma:
+            self._set_aside.clear()
+            return Judgement(Verdict.ACCEPTED)
+        if size <= self._parameters.reject_sigma:
+            self._set_aside.clear()
+            return Judgement(Verdict.DEWEIGHTED, deweight=size / self._parameters.accept_sigma)
+        self._set_aside.append(innovation)
+        if not self._consistent(innovation.time_s):
+            return Judgement(Verdict.REJECTED)
+        self._set_aside.clear()
+        return Judgement(Verdict.DEWEIGHTED, doubt_m=abs(innovation.value_m))
+
+    def _consistent(self, now_s: float) -> bool:
+        """Whether enough recent ones lie on a line that hardly drifts from what inertial navigation predicts."""
+        shots, p = self._set_aside, self._parameters
+        if len(shots) < p.readmit_shots or now_s - shots[0].time_s > p.readmit_window_s:
+            return False
+        rate, scatter, mean = _straight_line(shots)
+        noise = max(shot.noise_m for shot in shots)
+        limit = max(p.readmit_scatter_sigma * noise, p.readmit_scatter_fraction * abs(mean))
+        return abs(rate) <= p.readmit_rate_m_s and scatter <= limit
+
+
+def _straight_line(shots: deque[Innovation]) -> tuple[float, float, float]:
+    """Rate, m/s, scatter about the line, m, and mean, m, of innovations over time (least squares)."""
+    count = len(shots)
+    mean_t = sum(shot.time_s for shot in shots) / count
+    mean = sum(shot.value_m for shot in shots) / count
+    moment = sum((shot.time_s - mean_t) ** 2 for shot in shots)
+    rate = sum((shot.time_s - mean_t) * shot.value_m for shot in shots) / moment if moment > 0.0 else 0.0
+    left = sum((shot.value_m - mean - rate * (shot.time_s - mean_t)) ** 2 for shot in shots)
+    return rate, float((left / count) ** 0.5), mean
+
+
+RangeGateParameters = FrigorisGateParameters  # a union by `kind` as soon as there are others
+
+
+def build_gate(parameters: RangeGateParameters) -> RangeGate:
+    """The strategy that the configuration names."""
+    return FrigorisGate(parameters)

@@ -1,0 +1,124 @@
+"""From a range message to a correction of the filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot, inf, nan, radians
+
+import numpy as np
+from lander_common.frames import SiteFrame
+from lander_common.onboard_map import CORRELATION, SIGMA, OnboardMap, map_level
+from lander_runtime.messages import NANOSECONDS, Message
+from numpy.typing import NDArray
+
+from lander_flight import error_state as es
+from lander_flight import range_update as ru
+from lander_flight.geometry import site_axes
+from lander_flight.inertial_filter import InertialFilter
+from lander_flight.navigation_parameters import Mount, RangeBelief
+from lander_flight.range_gate import Innovation, Judgement, RangeGate, Verdict
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResult:
+    """What came of a measurement. Innovation in m along the beam."""
+
+    verdict: Verdict = Verdict.NOT_USED
+    innovation_m: float = 0.0
+    sigma_m: float = 0.0
+    nis: float = nan
+
+
+NOT_USED = RangeResult()
+
+
+class RangeProcessor:
+    """Uses ranges at their time of validity, over the map, as far as the gate believes them."""
+
+    def __init__(
+        self, belief: RangeBelief, mount: Mount, gate: RangeGate, onboard_map: OnboardMap, site: SiteFrame
+    ) -> None:
+        self._belief = belief
+        self._mount = mount_table(mount)
+        self._gate = gate
+        self._map = onboard_map
+        self._site = site
+        self.footprint = (inf, inf)  # map coordinates of the last one, m
+
+    def process(self, message: Message, filter_: InertialFilter, com_body: Array) -> RangeResult:
+        """Correct the filter by a measurement, or not."""
+        if not message.valid or message.beam >= len(self._mount):
+            return NOT_USED
+        time_s = message.time_of_validity.sec + message.time_of_validity.nanosec / NANOSECONDS
+        filter_.carry()
+        walked = filter_.back(max(0.0, filter_.time_s - time_s))
+        if walked is None:
+            return NOT_USED
+        past, sums = walked
+        row, found = self._measure(past, filter_, message, com_body, time_s)
+        descent = -float(found[ru.PER_RANGE])
+        if descent < self._belief.least_descent:
+            return NOT_USED
+        self._fade(filter_, past, found)
+        row, found = self._measure(past, filter_, message, com_body, time_s)
+        row = es.backwards(row, sums, filter_.nav[:3])
+        noise = (descent * message.sigma_m) ** 2 + self._belief.roughness_m**2
+        _, variance = es.covered(filter_.P, row)
+        return self._correct(filter_, row, -float(found[ru.CLEARANCE]), noise, variance, descent)
+
+    def _measure(
+        self, past: Array, filter_: InertialFilter, message: Message, com_body: Array, time_s: float
+    ) -> tuple[Array, Array]:
+        axes = site_axes(self._site.R_mcmf_site, time_s)
+        table, values = self._map.table, self._map.values
+        mount = self._mount[message.beam]
+        number = int(message.beam)
+        return ru.measure(
+            past, filter_.P, mount, number, com_body, axes, self._site.radius_m, table, values, float(message.range_m)
+        )
+
+    def _fade(self, filter_: InertialFilter, past: Array, found: Array) -> None:
+        """Let the errors of the map decay over the ground that the beam has moved, and fit them to the place where it is now."""
+        e, n = float(found[ru.EAST]), float(found[ru.NORTH])
+        level = self._map.table[map_level(self._map.table, e, n)]
+        moved = hypot(e - self.footprint[0], n - self.footprint[1])
+        self.footprint = (e, n)
+        nav, P = filter_.nav, filter_.P
+        es.fade(P, nav, es.MAP, moved, float(level[CORRELATION]), float(level[SIGMA]) ** 2)
+        reach = self._belief.relief_correlation * float(found[ru.SPREAD])
+        es.fade(P, nav, es.SLOPE, moved, reach, float(found[ru.PLANE_VARIANCE]))
+        past[es.MAP + 1], past[es.SLOPE + 1] = nav[es.MAP + 1], nav[es.SLOPE + 1]
+
+    def _correct(
+        self, filter_: InertialFilter, row: Array, residual: float, noise: float, variance: float, descent: float
+    ) -> RangeResult:
+        total = variance + noise
+        value, sigma = residual / descent, total**0.5 / descent
+        judgement = self._gate.judge(Innovation(filter_.time_s, value, sigma, noise**0.5 / descent))
+        if judgement.verdict in (Verdict.ACCEPTED, Verdict.DEWEIGHTED):
+            if judgement.doubt_m:
+                _doubt(filter_, judgement, descent)
+            filter_.update(row, residual, noise + (judgement.deweight**2 - 1.0) * total)
+        return RangeResult(judgement.verdict, value, sigma, residual * residual / total)
+
+
+def _doubt(filter_: InertialFilter, judgement: Judgement, descent: float) -> None:
+    """The altitude over the map is in doubt: it may be the lander's height or the map's that is wrong."""
+    variance = (judgement.doubt_m * descent) ** 2
+    r = filter_.nav[:3]
+    up = r / np.linalg.norm(r)
+    filter_.P[:3, :3] += variance * np.outer(up, up)
+    filter_.P[es.MAP, es.MAP] += variance
+
+
+def mount_table(mount: Mount) -> Array:
+    """Rows for `range_update.beam`, one a beam: position, boresight, two axes across it, in body; shape (beams, 12)."""
+    rows = []
+    for beam in mount.beams:
+        along = np.array(beam.direction) / np.linalg.norm(beam.direction)
+        across = np.cross(along, np.eye(3)[np.argmin(np.abs(along))])
+        across /= np.linalg.norm(across)
+        rows.append(np.concatenate([mount.position_m, along, across, np.cross(along, across)]))
+    return np.array(rows)
