@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lander_common import quaternion
 from numba import njit
+
+from lander_common import quaternion
 
 multiply = njit(cache=True)(quaternion.multiply)
 conjugate = njit(cache=True)(quaternion.conjugate)

@@ -8,20 +8,21 @@ from __future__ import annotations
 from math import cos, radians, sin, sqrt
 
 import numpy as np
-from lander_common.mission import Legs
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.mission import Legs
 from lander_world.attitude import conjugate, rotate
 from lander_world.parameters import Hull, Pad
-from lander_world.site_motion import q_mci_site, rate_over_ground, to_site
+from lander_world.site_motion import Quaternion, q_mci_site, rate_over_ground, to_site
 
 Array = NDArray[np.float64]
 Vector = tuple[float, float, float]
 
 # Columns of the table of contact points (pads first): place in body and ground plane in site
 POINT, NORMAL, LEVEL = 0, 3, 6
-POINT_COLUMNS = 7
+WITHIN_REACH = 7  # 1 where the point may touch the ground in the coming tick; the others are left out
+POINT_COLUMNS = 8
 
 # Columns of the state of the pads
 ANCHOR = 0  # where friction holds the pad, in site, m
@@ -58,7 +59,7 @@ def hull_places(hull: Hull) -> Array:
 def contact_points(legs: Legs, hull: Hull) -> Array:
     """Table of contact points, pads first, with the ground far below; shape (number, POINT_COLUMNS)."""
     places = np.concatenate([pad_places(legs), hull_places(hull)])
-    planes = np.tile([0.0, 0.0, 1.0, -1e9], (len(places), 1))
+    planes = np.tile([0.0, 0.0, 1.0, -1e9, 0.0], (len(places), 1))
     return np.concatenate([places, planes], axis=1)
 
 
@@ -84,8 +85,8 @@ def contact_laws(legs: Legs, pad: Pad, hull: Hull) -> Array:
 
 @njit(cache=True)
 def leg_force(laws: Array, depth: float, speed: float) -> float:
-    """Force, N, along the normal, of a leg compressed by a depth, m, at a speed, m/s: spring, damper, stop; never a pull."""
-    force = laws[_STIFFNESS] * depth + laws[_DAMPING] * speed
+    """Force, N, of a leg compressed by a depth, m, at a speed, m/s: spring, damper, stop; it never pulls."""
+    force: float = laws[_STIFFNESS] * depth + laws[_DAMPING] * speed
     if depth > laws[_STROKE]:
         force += laws[_BOTTOMING] * (depth - laws[_STROKE])
     return max(force, 0.0)
@@ -104,7 +105,7 @@ def _length(v: Vector) -> float:
 
 @njit(cache=True)
 def pad_friction(laws: Array, load: float, stretch: Vector, slide: Vector) -> Vector:
-    """Friction on a pad, N: a spring to its anchor and a damper, limited to Coulomb's force (Cundall and Strack 1979)."""
+    """Friction on a pad, N: a spring to its anchor and a damper, limited to Coulomb's force (Cundall, Strack 1979)."""
     k, c = laws[_SHEAR], laws[_SHEAR_DAMPING]
     fx, fy, fz = -k * stretch[0] - c * slide[0], -k * stretch[1] - c * slide[1], -k * stretch[2] - c * slide[2]
     force, limit = _length((fx, fy, fz)), laws[_FRICTION] * load
@@ -120,9 +121,7 @@ def hull_friction(laws: Array, load: float, slide: Vector) -> Vector:
 
 
 @njit(cache=True)
-def _point_motion(
-    arm: Vector, r: Vector, v: Vector, q_site_body: tuple[float, float, float, float], w: Vector
-) -> tuple[Vector, Vector]:
+def _point_motion(arm: Vector, r: Vector, v: Vector, q_site_body: Quaternion, w: Vector) -> tuple[Vector, Vector]:
     """Place and velocity in site of a point at an arm from the centre of mass in body."""
     turning = (w[1] * arm[2] - w[2] * arm[1], w[2] * arm[0] - w[0] * arm[2], w[0] * arm[1] - w[1] * arm[0])
     ax, ay, az = rotate(q_site_body, arm)
@@ -135,16 +134,16 @@ def _stretch(pads: Array, pad: int, normal: Vector, place: Vector) -> Vector:
     """How far the pad is from its anchor along the ground; nothing where it has none yet."""
     if pads[pad, HELD] == 0.0:
         return 0.0, 0.0, 0.0
-    return _tangential(
-        normal, (place[0] - pads[pad, ANCHOR], place[1] - pads[pad, ANCHOR + 1], place[2] - pads[pad, ANCHOR + 2])
-    )
+    away = (place[0] - pads[pad, ANCHOR], place[1] - pads[pad, ANCHOR + 1], place[2] - pads[pad, ANCHOR + 2])
+    stretch: Vector = _tangential(normal, away)
+    return stretch
 
 
 @njit(cache=True)
 def contact_load(
     state: Array, time_s: float, site: Array, com: Array, points: Array, pads: Array, laws: Array, out: Array
 ) -> None:
-    """Fill the force in mci, N, and the torque about the centre of mass in body, N m, of all points that touch (out: 6)."""
+    """Fill the force in mci, N, and the torque about the centre of mass in body, N m, of all contacts: out[0:6]."""
     q = q_mci_site(site, time_s)
     r, v, q_site_body = to_site(site, conjugate(q), state, time_s)
     w = rate_over_ground(state)
@@ -153,7 +152,7 @@ def contact_load(
     out[3:6] = 0.0
     for i in range(points.shape[0]):
         is_pad = i < pads.shape[0]
-        if is_pad and pads[i, BROKEN] != 0.0:
+        if points[i, WITHIN_REACH] == 0.0 or (is_pad and pads[i, BROKEN] != 0.0):
             continue
         normal = (points[i, NORMAL], points[i, NORMAL + 1], points[i, NORMAL + 2])
         arm = (points[i, POINT] - com[0], points[i, POINT + 1] - com[1], points[i, POINT + 2] - com[2])
@@ -194,6 +193,8 @@ def settle(
     w = rate_over_ground(state)
     touching, hull, deepest = False, -1, 0.0
     for i in range(points.shape[0]):
+        if points[i, WITHIN_REACH] == 0.0:
+            continue
         normal = (points[i, NORMAL], points[i, NORMAL + 1], points[i, NORMAL + 2])
         arm = (points[i, POINT] - com[0], points[i, POINT + 1] - com[1], points[i, POINT + 2] - com[2])
         place, velocity = _point_motion(arm, r, v, q_site_body, w)

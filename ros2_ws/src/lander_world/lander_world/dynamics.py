@@ -1,41 +1,44 @@
-"""The rigid body with variable mass: one tick of the truth in one compiled call.
+"""The rigid body with variable mass: one tick of the truth.
 
-State: position and velocity of the centre of mass in mci, attitude q_mci_body, body rate in body, and the integral of
-specific force (all but gravity) in mci. Equations of motion for a body that loses mass through nozzles (Thomson 1961,
-Introduction to Space Dynamics, 8.4; Meirovitch 1970):
+Equations of motion of a body that loses mass through nozzles, about its centre of mass (Thomson 1961, Introduction to
+Space Dynamics, 7.10; Meirovitch 1970, Methods of Analytical Dynamics, 12.6):
 
     m dv/dt = F + m g
     I dw/dt = M - w x I w - dI/dt w - sum(mdot_i rho_i x (w x rho_i))
 
-The last two terms are the jet damping. Left out, each below 1e-5 of what is kept here: the motion of the centre of mass
-and of the propellant within the body, sloshing, flexible legs and tanks, plume on the ground, the gravity gradient.
+The last two terms are the jet damping; rho_i is the arm of nozzle i. Not modelled: sloshing, flexible structure, the
+motion of the centre of mass within the body (0.1 mm/s), the gravity gradient (1e-4 N m), the plume.
 """
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from math import ceil, isnan, sqrt
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from lander_world import contact, thrusters
-from lander_world.attitude import conjugate, multiply, rotate, to_rotation_vector
+from lander_world.attitude import multiply, rotate
 from lander_world.contact import contact_load, settle
 from lander_world.gravity import gravity_mci
+from lander_world.initial_state import SPECIFIC_IMPULSE, STATE_LENGTH, Q, R, V, W
 from lander_world.mass import COM, INERTIA, MASS, PROPERTIES, mass_properties
-from lander_world.site_motion import q_mci_site, to_site
+from lander_world.plant import Plant
 
 Array = NDArray[np.float64]
-
-# Entries of the state
-R, V, Q, W, SPECIFIC_IMPULSE = 0, 3, 6, 10, 13
-STATE_LENGTH = 16
 
 # Entries of what holds over one sub-step: force and torque in body, mass at its start and rate of change,
 # centre of mass, inertia and its inverse (xx yy zz xy xz yz), damping matrix (the same order)
 _FORCE, _TORQUE, _MASS, _MASS_RATE, _COM, _INERTIA, _INVERSE, _DAMPING = 0, 3, 6, 7, 8, 11, 17, 23
 _LOAD_LENGTH = 29
+
+_STAGES = (
+    (0.0, 1.0),
+    (0.5, 2.0),
+    (0.5, 2.0),
+    (1.0, 1.0),
+)  # of the classical Runge-Kutta method: place in the step, weight
 
 
 @njit(cache=True)
@@ -99,14 +102,7 @@ def _prepare(table: Array, state: Array, before: Array, after: Array, length: fl
 
 @njit(cache=True)
 def _derivative(
-    x: Array,
-    time_s: float,
-    since_s: float,
-    load: Array,
-    touching: bool,
-    ground: tuple[Array, Array, Array, Array],
-    work: Array,
-    out: Array,
+    x: Array, time_s: float, since_s: float, load: Array, touching: bool, plant: Plant, work: Array, out: Array
 ) -> None:
     """Time derivative of the state at a time, `since_s` after the sub-step began."""
     q = (x[Q], x[Q + 1], x[Q + 2], x[Q + 3])
@@ -118,13 +114,13 @@ def _derivative(
     my = load[_TORQUE + 1] - (wz * hx - wx * hz) - dy
     mz = load[_TORQUE + 2] - (wx * hy - wy * hx) - dz
     if touching:
-        site, points, pads, laws = ground
-        contact_load(x, time_s, site, load[_COM : _COM + 3], points, pads, laws, work)
+        ground = plant.ground
+        contact_load(x, time_s, ground.site, load[_COM : _COM + 3], ground.points, ground.pads, ground.laws, work)
         fx, fy, fz = fx + work[0], fy + work[1], fz + work[2]
         mx, my, mz = mx + work[3], my + work[4], mz + work[5]
     inverse_mass = 1.0 / (load[_MASS] + load[_MASS_RATE] * since_s)
     ax, ay, az = fx * inverse_mass, fy * inverse_mass, fz * inverse_mass
-    gx, gy, gz = gravity_mci(x[R], x[R + 1], x[R + 2], time_s)
+    gx, gy, gz = gravity_mci(plant.gravity, x[R], x[R + 1], x[R + 2], time_s)
     out[R], out[R + 1], out[R + 2] = x[V], x[V + 1], x[V + 2]
     out[V], out[V + 1], out[V + 2] = ax + gx, ay + gy, az + gz
     qx, qy, qz, qw = multiply(q, (0.5 * wx, 0.5 * wy, 0.5 * wz, 0.0))
@@ -134,32 +130,19 @@ def _derivative(
 
 
 @njit(cache=True)
-def _runge_kutta(
-    x: Array,
-    time_s: float,
-    h: float,
-    load: Array,
-    touching: bool,
-    ground: tuple[Array, Array, Array, Array],
-    work: Array,
-) -> None:
+def _runge_kutta(x: Array, time_s: float, h: float, load: Array, touching: bool, plant: Plant, work: Array) -> None:
     """One classical fourth-order step, in place."""
-    k, stage, total = work[1], work[2], work[3]
-    _derivative(x, time_s, 0.0, load, touching, ground, work[0], k)
+    k, at, total = work[1], work[2], work[3]
+    k[:] = 0.0
+    total[:] = 0.0
+    for place, weight in _STAGES:
+        for i in range(STATE_LENGTH):
+            at[i] = x[i] + place * h * k[i]
+        _derivative(at, time_s + place * h, place * h, load, touching, plant, work[0], k)
+        for i in range(STATE_LENGTH):
+            total[i] += weight * k[i]
     for i in range(STATE_LENGTH):
-        total[i] = k[i]
-        stage[i] = x[i] + 0.5 * h * k[i]
-    _derivative(stage, time_s + 0.5 * h, 0.5 * h, load, touching, ground, work[0], k)
-    for i in range(STATE_LENGTH):
-        total[i] += 2.0 * k[i]
-        stage[i] = x[i] + 0.5 * h * k[i]
-    _derivative(stage, time_s + 0.5 * h, 0.5 * h, load, touching, ground, work[0], k)
-    for i in range(STATE_LENGTH):
-        total[i] += 2.0 * k[i]
-        stage[i] = x[i] + h * k[i]
-    _derivative(stage, time_s + h, h, load, touching, ground, work[0], k)
-    for i in range(STATE_LENGTH):
-        x[i] += h / 6.0 * (total[i] + k[i])
+        x[i] += h / 6.0 * total[i]
     _normalise(x)
 
 
@@ -176,72 +159,64 @@ def _draw(table: Array, engines: Array, tanks: Array, start: float, end: float) 
     wanted_main, wanted_rcs = thrusters.fire_all(table, engines, start, end)
     for tank, wanted in ((0, wanted_main), (1, wanted_rcs)):
         if wanted > tanks[tank]:
-            thrusters.starve(table, engines, float(tank), tanks[tank] / wanted)
+            thrusters.starve(table, engines, float(tank), tanks[tank] / wanted, end - start)
             tanks[tank] = 0.0
         else:
             tanks[tank] -= wanted
 
 
 @njit(cache=True)
-def advance(
-    state: Array,
-    tanks: Array,
-    table: Array,
-    engines: Array,
-    on_s: Array,
-    mass_table: Array,
-    residual: float,
-    ground: tuple[Array, Array, Array, Array],
-    first_contact: Array,
-    time_s: float,
-    step_s: float,
-    longest_s: tuple[float, float],
-    near_ground: bool,
-) -> tuple[int, int]:
+def _watch_ground(plant: Plant, time_s: float, com: Array) -> int:
+    """Between two sub-steps near the ground: what touches, and the state just before the first touch.
+
+    Returns the point of the hull that touches, or -1.
+    """
+    ground, first = plant.ground, plant.first_contact
+    hull: int
+    touching, hull = settle(plant.state, time_s, ground.site, com, ground.points, ground.pads, ground.laws)
+    if isnan(first[0]):
+        if not touching or isnan(first[1]):
+            first[1:] = plant.state
+        if touching:
+            first[0] = time_s
+    return hull
+
+
+@njit(cache=True)
+def advance(plant: Plant, on_s: Array, time_s: float, step_s: float, near: bool) -> tuple[int, int]:
     """Move the world over one tick, in place.
 
     Parameters
     ----------
-    state : shape (STATE_LENGTH,); the specific impulse starts at zero and is that of the tick in the end.
-    tanks : usable propellant in the main and the RCS tank, kg.
-    table, engines : thrusters (`lander_world.thrusters`), with what they gave in `engines`.
-    on_s : commanded open times, s.
-    mass_table, residual : see `lander_world.mass`; unusable propellant, kg.
-    ground : tables of site, contact points, pads and contact laws (`lander_world.contact`).
-    first_contact : filled once, when anything first touches: the time, s, and the state; the time is NaN before.
+    plant : everything that moves (`lander_world.plant`); its planes of the ground are those of the tick before.
+    on_s : commanded open times, s; infinity: stays open.
     time_s, step_s : beginning of the tick since stamp 0, and its length.
-    longest_s : longest sub-step with and without thrust, both where the ground is far (in contact: the first).
-    near_ground : compute contact.
+    near : compute contact.
 
     Returns how many commands were too short for their valve, and the point of the hull that hit the ground first (-1).
     """
-    site, points, pads, laws = ground
+    state, tanks, engines = plant.state, plant.tanks, plant.engines
     load = np.empty(_LOAD_LENGTH)
     work = np.empty((4, STATE_LENGTH))
     before, after = np.empty(PROPERTIES), np.empty(PROPERTIES)
     state[SPECIFIC_IMPULSE:] = 0.0
-    pads[:, contact.LOAD :] = 0.0
-    refused = thrusters.begin_tick(table, engines, on_s, step_s)
-    longest = longest_s[1] if thrusters.quiet(table, engines) and not near_ground else longest_s[0]
-    number = int(ceil(step_s / longest - 1e-9))
+    plant.ground.pads[:, contact.LOAD :] = 0.0
+    refused = thrusters.begin_tick(plant.table, engines, on_s, step_s)
+    powered, coast, touching = plant.longest_s
+    longest = touching if near else coast if thrusters.quiet(plant.table, engines) else powered
+    number = ceil(step_s / longest - 1e-9)
     h = step_s / number
-    mass_properties(mass_table, tanks[0] + residual, tanks[1], before)
+    mass_properties(plant.mass, tanks[0] + plant.residual, tanks[1], before)
     hull = -1
     for i in range(number):
         start = i * h
-        now = time_s + start
-        _draw(table, engines, tanks, start, start + h)
-        mass_properties(mass_table, tanks[0] + residual, tanks[1], after)
-        _prepare(table, engines, before, after, h, load)
-        if near_ground:
-            touching, point = settle(state, now, site, load[_COM : _COM + 3], points, pads, laws)
+        _draw(plant.table, engines, tanks, start, start + h)
+        mass_properties(plant.mass, tanks[0] + plant.residual, tanks[1], after)
+        _prepare(plant.table, engines, before, after, h, load)
+        if near:
+            point = _watch_ground(plant, time_s + start, load[_COM : _COM + 3])
             hull = point if hull < 0 else hull
-            if touching and np.isnan(first_contact[0]):
-                first_contact[0] = now
-                first_contact[1:] = state[: W + 3]
-        _runge_kutta(state, now, h, load, near_ground, ground, work)
-        for j in range(table.shape[0]):
-            engines[j, thrusters.IMPULSE] += engines[j, thrusters.MEAN] * h
+        _runge_kutta(state, time_s + start, h, load, near, plant, work)
         before[:] = after
-    thrusters.end_tick(table, engines, step_s)
+    thrusters.end_tick(plant.table, engines, step_s)
     return refused, hull

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import cos, hypot, isnan, pi, sin
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lander_common.mission import Mission
 from lander_runtime.messages import LandingResult, Message, SimEvent
 from lander_terrain.terrain import Terrain
-from numpy.typing import NDArray
-
 from lander_world.contact import BROKEN, LOAD
 from lander_world.landing import Motion, Verdict, excess, footprint_slope_deg, is_still, motion, verdict
 from lander_world.parameters import LandingLimits
@@ -59,13 +59,13 @@ class Judge:
         self._touchdown = at = motion(contact[1:])
         self._slope_deg = self._footprint_slope_deg()
         text = (
-            f"{at.vertical_speed_m_s:.2f} m/s down, {at.horizontal_speed_m_s:.2f} m/s across, tilt {at.tilt_deg:.1f} deg, "
-            f"{at.rate_deg_s:.1f} deg/s, on a slope of {self._slope_deg:.1f} deg"
+            f"{at.vertical_speed_m_s:.2f} m/s down, {at.horizontal_speed_m_s:.2f} m/s across, "
+            f"tilt {at.tilt_deg:.1f} deg, {at.rate_deg_s:.1f} deg/s, on a slope of {self._slope_deg:.1f} deg"
         )
         events = [_event("first_contact", "lander", at.vertical_speed_m_s, text)]
         speeds = Motion(at.vertical_speed_m_s, at.horizontal_speed_m_s, 0.0, 0.0)
         beyond = excess(speeds, 0.0, self._limits.survivable)
-        return events + (self._crashed(f"hit the ground at {', '.join(beyond)}") if beyond else [])
+        return events + (self._crashed(f"hit the ground at {', '.join(beyond)}", at) if beyond else [])
 
     def _watch_legs(self) -> list[Message]:
         pads = self._world.plant.ground[2]
@@ -76,22 +76,22 @@ class Judge:
                 load = float(pads[leg, LOAD])
                 if load > 0.0:
                     events.append(_event("leg_broken", f"leg_{leg}", load, f"leg {leg} broke under {load:.0f} N"))
-            events += self._crashed("a leg broke")
+            events += self._crashed("a leg broke", motion(self._world.plant.state))
         return events
 
     def _watch_hull(self) -> list[Message]:
         if self._world.hull_contact < 0:
             return []
-        tilt = motion(self._world.plant.state).tilt_deg
-        if tilt > self._limits.tipped_over_deg:
-            return self._crashed(f"tipped over: the body touched the ground at a tilt of {tilt:.0f} deg")
-        return self._crashed("the body touched the ground")
+        now = motion(self._world.plant.state)
+        if now.tilt_deg > self._limits.tipped_over_deg:
+            return self._crashed(f"tipped over: the body touched the ground at a tilt of {now.tilt_deg:.0f} deg", now)
+        return self._crashed("the body touched the ground", now)
 
-    def _crashed(self, reason: str) -> list[Message]:
+    def _crashed(self, reason: str, moving: Motion) -> list[Message]:
         if self._crash:
             return []
         self._crash, self._crash_s = reason, self._world.time_s
-        return [_event("crash", "lander", motion(self._world.plant.state).vertical_speed_m_s, reason)]
+        return [_event("crash", "lander", moving.vertical_speed_m_s, f"m/s down: {reason}")]
 
     def _watch_rest(self) -> list[Message]:
         now = self._world.time_s

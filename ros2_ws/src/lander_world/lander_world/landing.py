@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from math import acos, atan, degrees, hypot, sqrt
 
 import numpy as np
-from lander_common.frames import OMEGA_MCI
-from lander_common.quaternion import rotate
+from numba import njit
 from numpy.typing import NDArray
 
-from lander_world.dynamics import Q, R, V, W
+from lander_common.moon import ROTATION_RATE_RAD_S
+from lander_world.attitude import rotate
+from lander_world.initial_state import Q, R, V
 from lander_world.parameters import LandingLimits, TouchdownLimits
+from lander_world.site_motion import rate_over_ground
 
 Array = NDArray[np.float64]
 
@@ -28,19 +30,22 @@ class Motion:
 
 
 def motion(state: Array) -> Motion:
-    """Motion over the ground from the state in mci (`lander_world.dynamics`)."""
-    r, v = state[R : R + 3], state[V : V + 3] - np.cross(OMEGA_MCI, state[R : R + 3])
-    up = r / np.linalg.norm(r)
-    climb = float(v @ up)
-    q = (float(state[Q]), float(state[Q + 1]), float(state[Q + 2]), float(state[Q + 3]))
-    turning = np.array(rotate(q, (float(state[W]), float(state[W + 1]), float(state[W + 2])))) - OMEGA_MCI
-    cosine = float(np.array(rotate(q, (0.0, 0.0, 1.0))) @ up)
-    return Motion(
-        -climb,
-        float(np.linalg.norm(v - climb * up)),
-        degrees(acos(min(1.0, max(-1.0, cosine)))),
-        degrees(float(np.linalg.norm(turning))),
-    )
+    """Motion over the ground from the state of the rigid body (`lander_world.initial_state`)."""
+    return Motion(*_motion(state))
+
+
+@njit(cache=True)
+def _motion(state: Array) -> tuple[float, float, float, float]:
+    x, y, z = state[R], state[R + 1], state[R + 2]
+    vx, vy, vz = state[V] + ROTATION_RATE_RAD_S * y, state[V + 1] - ROTATION_RATE_RAD_S * x, state[V + 2]
+    radius = sqrt(x * x + y * y + z * z)
+    up = (x / radius, y / radius, z / radius)
+    climb = vx * up[0] + vy * up[1] + vz * up[2]
+    across = sqrt((vx - climb * up[0]) ** 2 + (vy - climb * up[1]) ** 2 + (vz - climb * up[2]) ** 2)
+    ax, ay, az = rotate((state[Q], state[Q + 1], state[Q + 2], state[Q + 3]), (0.0, 0.0, 1.0))
+    tilt = acos(min(1.0, max(-1.0, ax * up[0] + ay * up[1] + az * up[2])))
+    wx, wy, wz = rate_over_ground(state)
+    return -climb, across, degrees(tilt), degrees(sqrt(wx * wx + wy * wy + wz * wz))
 
 
 def footprint_slope_deg(heights: Sequence[float], places: Sequence[tuple[float, float]]) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from lander_common.mission import MassProperties
 from numba import njit
 from numpy.typing import NDArray
+
+from lander_common.mission import MassProperties
 
 Array = NDArray[np.float64]
 

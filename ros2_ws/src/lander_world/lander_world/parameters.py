@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from lander_common.mission import NonNegative, Positive
 from lander_runtime.config import Parameters
-from pydantic import Field
 
 
 class TickLengths(Parameters):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+
 from lander_common.mission import Mission
 from lander_runtime.messages import Message, SimEvent, Truth
 from lander_runtime.subsystem import Inputs, Outputs, Tick, TimeOwner
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
-
 from lander_world import report, thrusters
 from lander_world.contact import TOUCHED
 from lander_world.judge import Judge
@@ -41,7 +41,7 @@ class Physics(TimeOwner):
         self._dry = np.zeros(2, dtype=np.bool_)
 
     def next_step_ns(self, inputs: Inputs) -> int:
-        """A short tick, or a long one up to the next whole multiple of it where the flight software asks for it and may have it."""
+        """A short tick; where flight software asks for it and may have it, a long one, to a whole multiple of it."""
         command = inputs.latest("throttle_command")
         granted = self._judge.at_rest or self.world.altitude_m > self._coast_above_m
         if command is None or not command.low_rate or not granted:

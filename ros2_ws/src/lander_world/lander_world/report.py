@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from lander_world import thrusters
 from lander_world.attitude import conjugate, multiply, rotate, to_rotation_vector
-from lander_world.dynamics import Q, SPECIFIC_IMPULSE, W
+from lander_world.initial_state import SPECIFIC_IMPULSE, Q, W
 from lander_world.mass import COM, MASS
+from lander_world.plant import Plant
 from lander_world.site_motion import q_mci_site, to_site
 
 Array = NDArray[np.float64]
@@ -33,22 +34,12 @@ REPORT_LENGTH = 38
 
 
 @njit(cache=True)
-def report(
-    state: Array,
-    q_before: Quaternion,
-    tanks: Array,
-    properties: Array,
-    engines: Array,
-    assist: int,
-    site: Array,
-    time_s: float,
-    step_s: float,
-    out: Array,
-) -> None:
+def report(plant: Plant, q_before: Quaternion, properties: Array, time_s: float, step_s: float, out: Array) -> None:
     """Fill the report of a tick that ended now; the altitude is left to the caller.
 
-    `q_before` is q_mci_body at the beginning of the tick, `assist` the number of assist thrusters.
+    `q_before` is q_mci_body at the beginning of the tick, `properties` are those of `mass_properties`.
     """
+    state, tanks, engines, site = plant.state, plant.tanks, plant.engines, plant.ground.site
     out[: W + 3] = state[: W + 3]
     q = (state[Q], state[Q + 1], state[Q + 2], state[Q + 3])
     impulse = (state[SPECIFIC_IMPULSE], state[SPECIFIC_IMPULSE + 1], state[SPECIFIC_IMPULSE + 2])
@@ -65,4 +56,4 @@ def report(
     out[PROPELLANT], out[RCS_PROPELLANT] = tanks[0], tanks[1]
     share = 1.0 / step_s if step_s > 0.0 else 0.0
     out[MAIN_THRUST] = engines[0, thrusters.IMPULSE] * share
-    out[ASSIST_THRUST] = np.sum(engines[1 : 1 + assist, thrusters.IMPULSE]) * share
+    out[ASSIST_THRUST] = np.sum(engines[1 : 1 + plant.assist, thrusters.IMPULSE]) * share

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import cos, sin
 
 import numpy as np
-from lander_common.frames import SiteFrame
-from lander_common.moon import ROTATION_RATE_RAD_S
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.frames import SiteFrame
+from lander_common.moon import ROTATION_RATE_RAD_S
 from lander_world.attitude import conjugate, multiply, rotate
 
 Array = NDArray[np.float64]
@@ -30,7 +30,9 @@ def site_table(frame: SiteFrame) -> Array:
 def q_mci_site(site: Array, time_s: float) -> Quaternion:
     """Rotation from site to mci at a time since stamp 0, s."""
     half = 0.5 * ROTATION_RATE_RAD_S * time_s
-    return multiply((0.0, 0.0, sin(half), cos(half)), (site[_Q], site[_Q + 1], site[_Q + 2], site[_Q + 3]))
+    q_mci_mcmf = (0.0, 0.0, sin(half), cos(half))
+    q: Quaternion = multiply(q_mci_mcmf, (site[_Q], site[_Q + 1], site[_Q + 2], site[_Q + 3]))
+    return q
 
 
 @njit(cache=True)

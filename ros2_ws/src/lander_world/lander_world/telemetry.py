@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lander_common.mission import Mission
 from lander_runtime.messages import Message, VehicleTelemetry
 from lander_runtime.rng import stream
-from numpy.typing import NDArray
-
 from lander_world import thrusters
 from lander_world.parameters import Gauges
 
@@ -31,7 +31,7 @@ class Telemetry:
             self._touched[i] |= bool(bits >> i & 1)
 
     def message(self, tanks: Array, residual_kg: float, table: Array, engines: Array) -> Message:
-        """The message of now, and forget touches. `tanks`: usable propellant, kg; the gauge sees all that is in them."""
+        """The message of now; forgets touches. `tanks`: usable propellant, kg (the gauge sees all that is there)."""
         quantity = self._quantity_noise.normal(0.0, self._vehicle.tanks.gauge_sigma_kg, 2)
         share = engines[:, thrusters.THRUST] / table[:, thrusters.FULL_THRUST]
         chambers = share + self._pressure_noise.normal(0.0, self._gauges.chamber_sigma_fraction, len(share))
@@ -56,13 +56,15 @@ class Telemetry:
         return error_kg * tanks.rcs_propellant_capacity_kg / tanks.propellant_capacity_kg
 
     def _tank_pressures(self, tanks: Array) -> Array:
-        """Main tanks under regulated pressure while they hold anything; RCS tank in isothermal blow-down."""
+        """Main tanks under regulated pressure until they run dry; RCS tank in isothermal blow-down."""
         t = self._vehicle.tanks
         share = min(float(tanks[1]) / t.rcs_propellant_capacity_kg, 1.0)
         rcs = 1.0 / (share / t.rcs_pressure_full_pa + (1.0 - share) / t.rcs_pressure_empty_pa)
         full = np.array([t.regulated_pressure_pa, t.rcs_pressure_full_pa])
         noise = self._pressure_noise.normal(0.0, self._gauges.tank_sigma_fraction, 2)
-        return np.array([t.regulated_pressure_pa, rcs]) + noise * full
+        main = t.regulated_pressure_pa if tanks[0] > 0.0 else 0.0
+        pressures: Array = np.maximum(np.array([main, rcs]) + noise * full, 0.0)
+        return pressures
 
 
 def _open(engines: Array) -> NDArray[np.bool_]:

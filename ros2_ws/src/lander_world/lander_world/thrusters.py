@@ -121,6 +121,7 @@ def fire_all(table: Array, state: Array, start: float, end: float) -> tuple[floa
         full = table[i, FULL_THRUST] * state[i, FACTOR]
         state[i, THRUST], impulse = fire(full, table[i, RISE], table[i, FALL], state[i, THRUST], valve, start, end)
         state[i, MEAN] = impulse / length
+        state[i, IMPULSE] += impulse
         if table[i, TANK] == MAIN_TANK:
             wanted_main += impulse * table[i, FLOW]
         else:
@@ -129,10 +130,11 @@ def fire_all(table: Array, state: Array, start: float, end: float) -> tuple[floa
 
 
 @njit(cache=True)
-def starve(table: Array, state: Array, tank: float, share: float) -> None:
-    """Leave the thrusters of a tank only a share of their impulse of the latest sub-step, and end their thrust where it is zero."""
+def starve(table: Array, state: Array, tank: float, share: float, length: float) -> None:
+    """Leave the thrusters of a tank only a share of their impulse of the latest sub-step, and end their thrust."""
     for i in range(table.shape[0]):
         if table[i, TANK] == tank:
+            state[i, IMPULSE] -= (1.0 - share) * state[i, MEAN] * length
             state[i, MEAN] *= share
             state[i, THRUST] = 0.0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lander_common.mission import Vehicle
 from lander_runtime.messages import Message, stamp_ns
 from lander_runtime.subsystem import Inputs, Tick
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ class ValveDrivers:
         self._on_s = np.zeros(self._rcs.stop)
 
     def open_times(self, tick: Tick, inputs: Inputs) -> Array:
-        """Open times, s, for the tick; infinity: stays open. Raises ValueError for a command to another set of thrusters."""
+        """Open times, s, for the tick; infinity: stays open. Raises ValueError for a command to other thrusters."""
         command = inputs.fresh("throttle_command")
         if command is not None:
             self._take(command)

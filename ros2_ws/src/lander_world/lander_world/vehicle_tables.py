@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from math import cos, pi, radians, sin
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lander_common.mission import Dispersions, Engine, Mission, Vehicle
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_runtime.config import ConfigError
 from lander_runtime.rng import stream
-from numpy.typing import NDArray
-
 from lander_world import thrusters
 from lander_world.mass import mass_table
 
