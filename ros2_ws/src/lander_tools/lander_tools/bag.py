@@ -235,7 +235,7 @@ def _explained(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise BagError(f"{path} cannot be read: {error.strerror}") from None
     except DAMAGE as error:
-        reason = str(error).strip().rstrip(".") or type(error).__name__
+        reason = str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__
         raise BagError(
             f"{path} is unfinished or damaged ({reason}); `./lander recover {path}` restores what can be read"
         ) from None
