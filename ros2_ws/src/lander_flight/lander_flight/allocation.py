@@ -32,6 +32,17 @@ def torque_about(com_body_m: Vector, position_body_m: Vector, force_body_n: Vect
     return cross((px - cx, py - cy, pz - cz), force_body_n)
 
 
+def weighted_sum(weights: Sequence[float], vectors: Sequence[Vector]) -> Vector:
+    """Sum of vectors, each times its weight."""
+    x = y = z = 0.0
+    for weight, vector in zip(weights, vectors):  # noqa: B905 - in the hot path, of equal length by construction
+        if weight != 0.0:
+            x += weight * vector[0]
+            y += weight * vector[1]
+            z += weight * vector[2]
+    return (x, y, z)
+
+
 def ring_positions(ring: AssistRing) -> list[Vector]:
     """Where the assist thrusters stand, m, in body."""
     azimuths = [radians(ring.first_azimuth_deg + 360.0 * i / ring.count) for i in range(ring.count)]
@@ -53,24 +64,33 @@ class BoundedAllocation:
         self._softness = softness
         self._inverse = inverse3(self._curvature(self._columns))
 
-    def solve(self, wanted: Vector) -> list[float]:
-        """Levels for a wanted effect, within the box whatever is wanted."""
-        y = multiply3(self._inverse, wanted)
-        levels = [a * y[0] + b * y[1] + c * y[2] for a, b, c in self._columns]
+    def solve(self, wanted: Vector) -> tuple[list[float], bool]:
+        """Levels for a wanted effect, within the box whatever is wanted; and whether no level had to be bounded."""
+        y0, y1, y2 = y = multiply3(self._inverse, wanted)
+        levels = [a * y0 + b * y1 + c * y2 for a, b, c in self._columns]
         if min(levels) >= 0.0 and max(levels) <= 1.0:
-            return levels
-        return self._bounded(wanted, y)
+            return levels, True
+        y0, y1, y2 = self._bounded(wanted, y)
+        return [min(max(a * y0 + b * y1 + c * y2, 0.0), 1.0) for a, b, c in self._columns], False
 
-    def _bounded(self, wanted: Vector, y: Vector) -> list[float]:
+    def _bounded(self, wanted: Vector, y: Vector) -> Vector:
+        slope = self._slope(wanted, y)
         for _ in range(_ITERATIONS):
-            slope = self._slope(wanted, y)
-            if max(abs(slope[0]), abs(slope[1]), abs(slope[2])) < _CONVERGED:
+            if max(map(abs, slope)) < _CONVERGED:
                 break
             free = [(a, b, c) for a, b, c in self._columns if 0.0 < a * y[0] + b * y[1] + c * y[2] < 1.0]
             step = multiply3(inverse3(self._curvature(free)), (-slope[0], -slope[1], -slope[2]))
-            length = self._line_search(wanted, y, step)
-            y = (y[0] + length * step[0], y[1] + length * step[1], y[2] + length * step[2])
-        return [min(max(a * y[0] + b * y[1] + c * y[2], 0.0), 1.0) for a, b, c in self._columns]
+            y, slope = self._advanced(wanted, y, step)
+        return y
+
+    def _advanced(self, wanted: Vector, y: Vector, step: Vector) -> tuple[Vector, Vector]:
+        """The end of a Newton step and the slope there; it ends where the dual stops to fall."""
+        there = along(y, step, 1.0)
+        slope = self._slope(wanted, there)
+        if dot(slope, step) <= _CONVERGED:
+            return there, slope
+        there = along(y, step, self._line_search(wanted, y, step))
+        return there, self._slope(wanted, there)
 
     def _slope(self, wanted: Vector, y: Vector) -> Vector:
         """Gradient of the dual: B clip(B^T y) + softness y - v."""
@@ -98,25 +118,29 @@ class BoundedAllocation:
         return ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))
 
     def _line_search(self, wanted: Vector, y: Vector, step: Vector) -> float:
-        """Length at which the slope along the step vanishes; it is piecewise linear, bent where levels meet bounds."""
-        bends = []
-        for a, b, c in self._columns:
-            level, rate = a * y[0] + b * y[1] + c * y[2], a * step[0] + b * step[1] + c * step[2]
+        """Length below 1 at which the slope along the step vanishes: it is linear between where levels meet bounds."""
+        bends = [1.0]
+        for column in self._columns:
+            level, rate = dot(column, y), dot(column, step)
             if rate != 0.0:
-                bends += [length for length in (-level / rate, (1.0 - level) / rate) if length > 0.0]
-        at, slope_at = 0.0, self._slope_along(wanted, y, step, 0.0)
+                bends += [length for length in (-level / rate, (1.0 - level) / rate) if 0.0 < length < 1.0]
+        at, slope_at = 0.0, dot(self._slope(wanted, y), step)
         for bend in sorted(bends):
-            slope = self._slope_along(wanted, y, step, bend)
+            slope = dot(self._slope(wanted, along(y, step, bend)), step)
             if slope >= 0.0:
                 return at + (bend - at) * slope_at / (slope_at - slope)
             at, slope_at = bend, slope
-        beyond = at + 1.0
-        return at + slope_at / (slope_at - self._slope_along(wanted, y, step, beyond))
+        return at
 
-    def _slope_along(self, wanted: Vector, y: Vector, step: Vector, length: float) -> float:
-        point = (y[0] + length * step[0], y[1] + length * step[1], y[2] + length * step[2])
-        slope = self._slope(wanted, point)
-        return slope[0] * step[0] + slope[1] * step[1] + slope[2] * step[2]
+
+def along(start: Vector, step: Vector, length: float) -> Vector:
+    """The point at a multiple of a step."""
+    return (start[0] + length * step[0], start[1] + length * step[1], start[2] + length * step[2])
+
+
+def dot(a: Vector, b: Vector) -> float:
+    """Scalar product."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def inverse3(m: Matrix3) -> Matrix3:
@@ -151,8 +175,11 @@ class RingAllocation:
         columns = [(1.0, torque[0] / self._torque_n_m, torque[1] / self._torque_n_m) for torque in self.torques_n_m]
         self._bounded = BoundedAllocation(columns, self._SOFTNESS)
 
-    def duties(self, thrust_n: float, torque_x_n_m: float, torque_y_n_m: float) -> list[float]:
-        """Duty of each thruster, in [0, 1]; the least squares of them where several ways lead there."""
+    def duties(self, thrust_n: float, torque_x_n_m: float, torque_y_n_m: float) -> tuple[list[float], bool]:
+        """Duty of each thruster, in [0, 1], and whether all is given as wanted.
+
+        Where several ways lead there, it is the least squares of the duties.
+        """
         scale = self._torque_n_m
         return self._bounded.solve((thrust_n / self._thrust_n, torque_x_n_m / scale, torque_y_n_m / scale))
 
@@ -180,7 +207,7 @@ class RcsAllocation:
         self.torques_n_m = [torque_about(com_body_m, p, f) for p, f in zip(positions, forces, strict=True)]
         self.thrusts_n = [force[2] for force in forces]  # along +z
         self._minimum_on_s = rcs.minimum_on_s
-        self._count = len(forces)
+        self.closed_s = [0.0] * len(forces)
         combine = [(self._combination(axis, 1.0), self._combination(axis, -1.0)) for axis in range(3)]
         self.combinations = combine  # by axis: for a positive and for a negative torque
         tx, ty, tz = (min(plus.torque_n_m, minus.torque_n_m) for plus, minus in combine)
@@ -201,7 +228,9 @@ class RcsAllocation:
 
         Where a thruster would have to be open for longer than the tick, all impulses are cut in proportion.
         """
-        on_s = [0.0] * self._count
+        if impulse_n_m_s == (0.0, 0.0, 0.0):
+            return self.closed_s
+        on_s = self.closed_s.copy()
         for (plus, minus), impulse in zip(self.combinations, impulse_n_m_s, strict=True):
             if impulse != 0.0:
                 for i, share in (plus if impulse > 0.0 else minus).shares_s:

@@ -61,7 +61,9 @@ class AttitudeLoop:
         stop = (self._fraction * rx / ix, self._fraction * ry / iy, self._fraction * rz / iz)
         gain = min(self._angle_gain, self._sampled_gain / tick_s)
         approach = wanted_rate(outside, stop, gain, self._limit_rad_s)
-        dx, dy, dz = (w_wanted[i] + approach[i] - rate[i] for i in (0, 1, 2))
+        dx = w_wanted[0] + approach[0] - rate[0]
+        dy = w_wanted[1] + approach[1] - rate[1]
+        dz = w_wanted[2] + approach[2] - rate[2]
         pulse_z = self._pulse(2, dz, outside[2], band, iz, tick_s)
         if by_ring:
             torque = (self._rate_gain * ix * dx, self._rate_gain * iy * dy, 0.0)

@@ -34,6 +34,11 @@ class PulseWidthModulator:
         self._left_s = [0.0] * count  # of the pulse under way
         self._beat = 0
 
+    @property
+    def begins(self) -> bool:
+        """Whether a pulse may begin in the coming tick."""
+        return self._beat in self._phase
+
     def reset(self) -> None:
         """Close all valves at once and forget what is owed."""
         count = len(self._phase)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from math import radians
-from typing import Any
+from operator import mul
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lander_common.mission import Mission
 from lander_common.quaternion import IDENTITY, Quaternion, Vector, conjugate, multiply, rotate, to_rotation_vector
-from lander_flight.allocation import RcsAllocation, RingAllocation, torque_about
+from lander_flight.allocation import RcsAllocation, along, torque_about, weighted_sum
 from lander_flight.attitude_control import RateObserver
 from lander_flight.attitude_loop import AttitudeLoop
 from lander_flight.mass_model import MassModel
-from lander_flight.pulse_width import PulseWidthModulator
+from lander_flight.ring_driver import RingDriver
 from lander_flight.throttle_inputs import Command, read_command, read_quaternion, read_rate, turned
 from lander_flight.throttle_parameters import ThrottleParameters
 from lander_runtime.messages import GuidanceCommand, ThrottleCommand, stamp_ns
@@ -21,6 +22,17 @@ from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 ZERO: Vector = (0.0, 0.0, 0.0)
 _COM_STEP_M = 0.005  # the allocations are computed anew when the centre of mass has moved so far
+
+
+class Demand(NamedTuple):
+    """What attitude control demands of the thrusters in the coming tick; vectors in body."""
+
+    error_rad: Vector  # rotation vector from the actual to the wanted attitude
+    rate_rad_s: Vector  # actual
+    torque_n_m: Vector  # of the assist ring
+    impulse_n_m_s: Vector  # of the RCS
+    low_rate: bool
+    tick_s: float  # length of the coming tick
 
 
 class Throttle(Subsystem):
@@ -33,20 +45,20 @@ class Throttle(Subsystem):
     name = "throttle"
 
     def __init__(self, mission: Mission) -> None:
-        self._parameters = parameters = mission.part("throttle", ThrottleParameters)
+        parameters = mission.part("throttle", ThrottleParameters)
         self._vehicle = vehicle = mission.vehicle
         limits = {port.topic.key: port.max_age_ns or 0 for port in self.node.inputs}
         self._guidance_limit_ns = limits["guidance_command"]
         self._navigation_limit_ns = limits["navigation_state"] + round(parameters.navigation_hold_s * 1e9)
         self._mass = MassModel(vehicle, mission.start.propellant_kg, mission.start.rcs_propellant_kg)
         self._observer = RateObserver(parameters.misalignment.bandwidth_rad_s, parameters.misalignment.arm_limit_m)
-        self._modulator = PulseWidthModulator(
-            vehicle.assist.count,
-            parameters.ring.frame_ticks,
-            parameters.tick_s,
-            vehicle.assist.minimum_on_s,
-            parameters.ring.minimum_off_s,
-        )
+        self._tick_s, self._long_tick_s = parameters.tick_s, parameters.long_tick_s
+        ring, com = parameters.ring, self._mass.com_body_m
+        self._ring = RingDriver(vehicle.assist, com, ring.frame_ticks, parameters.tick_s, ring.minimum_off_s)
+        self._ring_limit_n_m, self._ring_least_n_m = ring.torque_limit_n_m, ring.minimum_authority_n_m
+        self._ring_arm_m = 0.5 * vehicle.assist.radius_m  # torque that the ring can give per thrust that it gives
+        self._assist_thrust_n = vehicle.assist.thrust_n
+        self._ring_full_n = vehicle.assist.count * vehicle.assist.thrust_n
         self._allocate()
         self._loop = AttitudeLoop(parameters, self._rcs.torque_n_m, self._rcs.smallest_impulse_n_m_s)
         self._low_error_rad = radians(parameters.low_rate.attitude_error_deg)
@@ -55,14 +67,15 @@ class Throttle(Subsystem):
         self._safe: Command | None = None
         self._q_mci_body: Quaternion = IDENTITY
         self._navigation_ns: int | None = None
-        self._impulse_n_m_s = ZERO  # commanded for the tick that ends now
-        self._thrust_n = 0.0  # likewise, mean
-        self._rcs_thrust_n = 0.0  # likewise, of it the RCS
+        self._main_on = False  # what was commanded for the tick that ends now: main engine, assist ring, RCS
+        self._assist_on_s = self._ring.stop()
+        self._rcs_on_s = self._rcs.closed_s
+        self._rcs_thrust_n = 0.0
 
     def _allocate(self) -> None:
         """Compute anew what depends on the centre of mass."""
         self._com_allocated = com = self._mass.com_body_m
-        self._ring = RingAllocation(self._vehicle.assist, com)
+        self._ring.move_com(com)
         self._rcs = RcsAllocation(self._vehicle.rcs, com)
         main = self._vehicle.main_engine
         x, y, z = main.direction
@@ -94,8 +107,9 @@ class Throttle(Subsystem):
     def _take_navigation(self, tick: Tick, inputs: Inputs) -> None:
         """Predict over the tick just past with what was commanded, and correct with what was measured."""
         step_s = tick.step_s
-        late = 0.5 if step_s <= self._parameters.tick_s else 0.0  # valve delay and lag are about half a short tick
-        self._observer.predict(self._impulse_n_m_s, late, self._thrust_n, self._mass.inertia_kg_m2, step_s)
+        late = 0.5 if step_s <= self._tick_s else 0.0  # valve delay and lag are about half a short tick
+        impulse, self._thrust_n = self._commanded(step_s)
+        self._observer.predict(impulse, late, self._thrust_n, self._mass.inertia_kg_m2, step_s)
         message = inputs.fresh("navigation_state")
         if message is None or not self._measured(tick, message):
             self._q_mci_body = turned(self._q_mci_body, self._observer.w_body, step_s)
@@ -129,104 +143,102 @@ class Throttle(Subsystem):
 
     def _act(self, tick: Tick, command: Command) -> Any:
         """Control the attitude where it is known, and give the thrust that is wanted."""
-        ring = self._parameters.ring
-        main_n = self._main_thrust_n if command.main_engine else 0.0
-        ring_n = max(command.thrust_n - main_n - self._rcs_thrust_n, 0.0) if command.assist_engines else 0.0
-        authority = min(ring.torque_limit_n_m, 0.5 * ring_n * self._vehicle.assist.radius_m)
-        if authority < ring.minimum_authority_n_m:
+        ring_n = 0.0
+        if command.assist_engines:
+            main_n = self._main_thrust_n if command.main_engine else 0.0
+            ring_n = max(command.thrust_n - main_n - self._rcs_thrust_n, 0.0)
+        authority = min(self._ring_limit_n_m, self._ring_arm_m * ring_n)
+        if authority < self._ring_least_n_m:
             authority = 0.0
-        error, low_rate, torque, impulse = ZERO, False, ZERO, ZERO
+        demand = self._control(tick.stamp_ns, command, authority)
+        if authority > 0.0:
+            demand = demand._replace(torque_n_m=self._trimmed(demand, command, ring_n, authority))
+        return self._fire(command, demand, ring_n)
+
+    def _control(self, now_ns: int, command: Command, authority_n_m: float) -> Demand:
+        """What attitude control demands; nothing where the attitude is not known."""
         inertia = self._mass.inertia_kg_m2
         rate = self._observer.coming_rate(inertia)
-        if self._navigation_ns is not None and tick.stamp_ns - self._navigation_ns <= self._navigation_limit_ns:
-            turn = multiply(conjugate(self._q_mci_body), command.attitude(tick.stamp_ns))
-            error, w_wanted = to_rotation_vector(turn), rotate(turn, command.w_body)
-            low_rate = self._may_run_slowly(command, error, w_wanted, rate)
-            tick_s = self._parameters.long_tick_s if low_rate else self._parameters.tick_s
-            torque, impulse = self._loop.control(error, w_wanted, rate, inertia, authority, command.fires, tick_s)
-        else:
-            tick_s = self._parameters.tick_s
-        if authority > 0.0:
-            torque = self._trimmed(torque, rate, min(main_n + ring_n, self._vehicle.full_thrust_n), command, authority)
-        return self._fire(command, error, ring_n, torque, impulse, low_rate, tick_s)
+        if self._navigation_ns is None or now_ns - self._navigation_ns > self._navigation_limit_ns:
+            return Demand(ZERO, rate, ZERO, ZERO, False, self._tick_s)
+        turn = multiply(conjugate(self._q_mci_body), command.attitude(now_ns))
+        error, w_wanted = to_rotation_vector(turn), rotate(turn, command.w_body)
+        low_rate = command.low_rate and not command.fires and self._is_quiet(error, w_wanted, rate)
+        tick_s = self._long_tick_s if low_rate else self._tick_s
+        torque, impulse = self._loop.control(error, w_wanted, rate, inertia, authority_n_m, command.fires, tick_s)
+        return Demand(error, rate, torque, impulse, low_rate, tick_s)
 
-    def _may_run_slowly(self, command: Command, error: Vector, w_wanted: Vector, rate: Vector) -> bool:
-        if not command.low_rate or command.fires:
-            return False
+    def _is_quiet(self, error: Vector, w_wanted: Vector, rate: Vector) -> bool:
         turning = max(abs(wanted - actual) for wanted, actual in zip(w_wanted, rate, strict=True))
         return max(map(abs, error)) < self._low_error_rad and turning < self._low_rate_rad_s
 
-    def _trimmed(self, torque: Vector, rate: Vector, thrust_n: float, command: Command, limit_n_m: float) -> Vector:
+    def _trimmed(self, demand: Demand, command: Command, ring_n: float, limit_n_m: float) -> Vector:
         """Torque for the ring less what is known to act beside it: misalignment, main engine, gyroscopic torque."""
         ax, ay, _ = self._observer.arm_body_m
-        mx, my, _ = self._main_torque_n_m if command.main_engine else ZERO
         ix, iy, iz = self._mass.inertia_kg_m2
-        wx, wy, wz = rate
-        x = torque[0] - thrust_n * ax - mx + (iz - iy) * wy * wz
-        y = torque[1] - thrust_n * ay - my + (ix - iz) * wz * wx
+        wx, wy, wz = demand.rate_rad_s
+        thrust_n = min(ring_n, self._ring_full_n)
+        x = demand.torque_n_m[0] + (iz - iy) * wy * wz
+        y = demand.torque_n_m[1] + (ix - iz) * wz * wx
+        if command.main_engine:
+            thrust_n += self._main_thrust_n
+            x -= self._main_torque_n_m[0]
+            y -= self._main_torque_n_m[1]
+        x -= thrust_n * ax
+        y -= thrust_n * ay
         return (min(max(x, -limit_n_m), limit_n_m), min(max(y, -limit_n_m), limit_n_m), 0.0)
 
-    def _fire(
-        self,
-        command: Command,
-        error: Vector,
-        ring_n: float,
-        torque: Vector,
-        impulse: Vector,
-        low_rate: bool,
-        tick_s: float,
-    ) -> Any:
-        """Allocate, modulate, remember what was commanded, and say what could not be given."""
-        if command.assist_engines:
-            duties = self._ring.duties(ring_n, torque[0], torque[1])
-            assist_on_s = self._modulator.step(duties)
-        else:
-            duties = assist_on_s = [0.0] * self._vehicle.assist.count
-            self._modulator.reset()
-        given = weighted_sum(duties, self._ring.torques_n_m)
-        if torque != ZERO:  # what the ring cannot give is left to the RCS
-            impulse = ((torque[0] - given[0]) * tick_s, (torque[1] - given[1]) * tick_s, impulse[2])
-        rcs_on_s = self._rcs.on_times_s(impulse, tick_s)
-        rcs_impulse = weighted_sum(rcs_on_s, self._rcs.torques_n_m)
-        self._rcs_thrust_n = sum(map(_product, rcs_on_s, self._rcs.thrusts_n)) / tick_s
-        self._remember(command, assist_on_s, rcs_impulse, tick_s)
-        thrust_n = sum(duties) * self._vehicle.assist.thrust_n + self._rcs_thrust_n
-        thrust_n += self._main_thrust_n if command.main_engine else 0.0
-        wanted = (torque[0] + impulse[0] / tick_s, torque[1] + impulse[1] / tick_s, impulse[2] / tick_s)
-        if torque != ZERO:
-            wanted = (torque[0], torque[1], impulse[2] / tick_s)
+    def _fire(self, command: Command, demand: Demand, ring_n: float) -> Any:
+        """Allocate and modulate, remember what was commanded, and say what could not be given."""
+        tick_s, ring, rcs = demand.tick_s, self._ring, self._rcs
+        self._assist_on_s = ring.fire(ring_n, demand.torque_n_m) if command.assist_engines else ring.stop()
+        ring_wanted, ring_given = ring.wanted_n_m, ring.torque_n_m
+        impulse = demand.impulse_n_m_s
+        if ring_wanted is not ring_given:  # the RCS does what it can of the rest
+            rest_x, rest_y = ring_wanted[0] - ring_given[0], ring_wanted[1] - ring_given[1]
+            impulse = (impulse[0] + rest_x * tick_s, impulse[1] + rest_y * tick_s, impulse[2])
+        self._rcs_on_s = rcs_on_s = rcs.on_times_s(impulse, tick_s)
+        self._main_on = command.main_engine
+        self._rcs_thrust_n, not_given = 0.0, ZERO
+        if impulse != ZERO:
+            given = weighted_sum(rcs_on_s, rcs.torques_n_m)
+            not_given = along((0.0, 0.0, 0.0), difference(impulse, given), 1.0 / tick_s)
+            self._rcs_thrust_n = sum(map(mul, rcs_on_s, rcs.thrusts_n)) / tick_s
+        thrust_n = ring.thrust_n + self._rcs_thrust_n + (self._main_thrust_n if command.main_engine else 0.0)
         return ThrottleCommand(
             main_engine=command.main_engine,
-            assist_on_s=np.array(assist_on_s),
+            assist_on_s=np.array(self._assist_on_s),
             rcs_on_s=np.array(rcs_on_s),
-            low_rate=low_rate,
+            low_rate=demand.low_rate,
             thrust_n=thrust_n,
             thrust_not_given_n=command.thrust_n - thrust_n,
-            torque_command_body=np.array(wanted),
-            torque_not_given_body=np.array([wanted[i] - given[i] - rcs_impulse[i] / tick_s for i in (0, 1, 2)]),
-            attitude_error_body=np.array(error),
+            torque_command_body=np.array(along(ring_given, impulse, 1.0 / tick_s)),
+            torque_not_given_body=np.array(not_given),
+            attitude_error_body=np.array(demand.error_rad),
             phase=command.phase,
         )
 
-    def _remember(self, command: Command, assist_on_s: list[float], rcs_impulse: Vector, tick_s: float) -> None:
-        ring = weighted_sum(assist_on_s, self._ring.torques_n_m)
-        mx, my, mz = self._main_torque_n_m if command.main_engine else ZERO
-        self._impulse_n_m_s = (
-            ring[0] + rcs_impulse[0] + mx * tick_s,
-            ring[1] + rcs_impulse[1] + my * tick_s,
-            ring[2] + rcs_impulse[2] + mz * tick_s,
-        )
-        main_n = self._main_thrust_n if command.main_engine else 0.0
-        self._thrust_n = main_n + sum(assist_on_s) * self._vehicle.assist.thrust_n / tick_s
+    def _commanded(self, step_s: float) -> tuple[Vector, float]:
+        """Angular impulse, N m s, and mean thrust of the engines, N, of the last command over a tick of this length."""
+        x, y, z = self._ring.impulse_n_m_s(self._assist_on_s)
+        thrust_n = sum(self._assist_on_s) * self._assist_thrust_n / step_s if step_s > 0.0 else 0.0
+        if self._rcs_on_s is not self._rcs.closed_s:
+            rx, ry, rz = weighted_sum([min(on_s, step_s) for on_s in self._rcs_on_s], self._rcs.torques_n_m)
+            x, y, z = x + rx, y + ry, z + rz
+        if self._main_on:
+            mx, my, mz = self._main_torque_n_m
+            x, y, z = x + mx * step_s, y + my * step_s, z + mz * step_s
+            thrust_n += self._main_thrust_n
+        return (x, y, z), thrust_n
 
     def _nothing(self, phase: int) -> Any:
         """All valves closed."""
-        self._modulator.reset()
-        self._impulse_n_m_s, self._thrust_n, self._rcs_thrust_n = ZERO, 0.0, 0.0
+        self._assist_on_s, self._rcs_on_s = self._ring.stop(), self._rcs.closed_s
+        self._main_on, self._rcs_thrust_n = False, 0.0
         return ThrottleCommand(
             main_engine=False,
-            assist_on_s=np.zeros(self._vehicle.assist.count),
-            rcs_on_s=np.zeros(len(self._vehicle.rcs.thrusters)),
+            assist_on_s=np.array(self._assist_on_s),
+            rcs_on_s=np.array(self._rcs_on_s),
             low_rate=False,
             thrust_n=0.0,
             thrust_not_given_n=0.0,
@@ -237,16 +249,6 @@ class Throttle(Subsystem):
         )
 
 
-def _product(a: float, b: float) -> float:
-    return a * b
-
-
-def weighted_sum(weights: list[float], vectors: list[Vector]) -> Vector:
-    """Sum of vectors, each times its weight."""
-    x = y = z = 0.0
-    for weight, vector in zip(weights, vectors, strict=True):
-        if weight != 0.0:
-            x += weight * vector[0]
-            y += weight * vector[1]
-            z += weight * vector[2]
-    return (x, y, z)
+def difference(a: Vector, b: Vector) -> Vector:
+    """a - b."""
+    return (a[0] - b[0], a[1] - b[1], a[2] - b[2])

@@ -32,6 +32,8 @@ class Command:
 
     def attitude(self, now_ns: int) -> Quaternion:
         """Attitude wanted now: turned on since the stamp with the feed-forward rate."""
+        if self.w_body == (0.0, 0.0, 0.0) or now_ns == self.stamp_ns:
+            return self.q_mci_body
         return turned(self.q_mci_body, self.w_body, (now_ns - self.stamp_ns) * 1e-9)
 
 
@@ -41,10 +43,9 @@ def turned(q_mci_body: Quaternion, w_body: Vector, time_s: float) -> Quaternion:
 
 
 def read_quaternion(values: Any) -> Quaternion | None:
-    """A unit quaternion from an array, or None where it is none (not finite, all zero)."""
+    """A quaternion from an array, or None where it is not of unit length (not finite, all zero)."""
     x, y, z, w = values.tolist()
-    square = x * x + y * y + z * z + w * w
-    return normalised((x, y, z, w)) if 0.5 < square < 2.0 else None  # false for NaN too
+    return (x, y, z, w) if 0.999 < x * x + y * y + z * z + w * w < 1.001 else None  # false for NaN too
 
 
 def read_rate(values: Any) -> Vector | None:
@@ -61,7 +62,7 @@ def read_command(message: Any) -> Command | None:
     return Command(
         stamp_ns(message),
         int(message.phase),
-        q_mci_body,
+        normalised(q_mci_body),
         w_body,
         float(message.thrust_n),
         bool(message.main_engine),
