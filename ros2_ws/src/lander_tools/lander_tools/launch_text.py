@@ -87,7 +87,7 @@ def substitute(text: str, scope: Scope) -> str:
 
 
 def substitute_command(text: str, scope: Scope) -> list[str]:
-    """The words of a command line. What a substitution gives stays one word, spaces and all. Raises SubstitutionError."""
+    """The words of a command line; what a substitution gives stays one word. Raises SubstitutionError."""
     try:
         return shlex.split(_Text(text, scope, shlex.quote).all())
     except ValueError as error:

@@ -17,6 +17,10 @@ from lander_tools.setup_stamp import Project, Stamp, is_ready
 
 # Threads in BLAS and OpenMP change sums and take the cores that other nodes need.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+ADDED = (
+    *("VIRTUAL_ENV", "PATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "PYTHONPATH", "LD_LIBRARY_PATH"),
+    *("_ROS_WHEELS_BOOTSTRAP_COMPLETE", *ONE_THREAD),
+)  # what `environment` sets
 OF_ANOTHER_ROS = ("PYTHONHOME", "PYTHONPATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "ROS_DISTRO")
 
 

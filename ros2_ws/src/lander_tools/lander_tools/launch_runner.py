@@ -1,0 +1,303 @@
+"""Run the processes of a launch file: what `ros2 launch` does, where there is none.
+
+Each process has its own process group and ends with this one, whatever ends this one. A run has a DDS domain of its
+own, on this machine only, so that runs and tests never hear each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from lander_tools.launch_file import ProcessPlan
+
+PROGRESS = "[progress] "  # begins a line of output that is JSON for the display
+LEAVE_S = 3.0  # after a run has ended by itself, for the others to finish what they are at
+GRACE_S = 5.0  # between SIGINT, SIGTERM and SIGKILL, as in ROS launch
+DOMAINS = range(1, 102)  # above, DDS would use ports that Linux hands out to anybody
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)  # loaded before any fork, where loading would not be safe
+
+
+class Display(Protocol):
+    """What shows a run to a person."""
+
+    def line(self, name: str, text: str) -> None:
+        """A line of output of a process."""
+
+    def progress(self, values: Mapping[str, Any]) -> None:
+        """How far the run is."""
+
+
+@dataclass
+class Outcome:
+    """How a launch went."""
+
+    statuses: dict[str, list[int]] = field(default_factory=dict)  # exit statuses by process; negative: the signal
+    ended_by: str = ""  # the process whose end was the end of the launch
+    failed_early: bool = False  # it failed before the run had begun
+    interrupted: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """2 if the launch could not run, 130 if it was interrupted, else what the process that ended it says."""
+        if self.interrupted:
+            return 130
+        if self.failed_early:
+            return 2
+        last = self.statuses[self.ended_by][-1] if self.ended_by else 0
+        return last if last >= 0 else 128 - last
+
+
+class Runner:
+    """Runs processes until one that ends the launch has ended, all have, or a signal says so."""
+
+    def __init__(
+        self,
+        plans: Sequence[ProcessPlan],
+        environment: Mapping[str, str],
+        display: Display,
+        log_folder: Path | None = None,
+    ) -> None:
+        self._plans = _with_unique_names(plans)
+        self._environment = environment
+        self._display = display
+        self._log_folder = log_folder
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._begun = False  # a node has reported progress
+        self._end = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.outcome = Outcome({plan.name: [] for plan in self._plans})
+
+    async def run(self) -> Outcome:
+        """Run to the end."""
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in handled:
+            loop.add_signal_handler(number, self._interrupt)
+        closer = asyncio.create_task(self._close_all())
+        try:
+            await asyncio.gather(*(self._keep(plan) for plan in self._plans))
+        finally:
+            self._end.set()
+            await closer
+            for number in handled:
+                loop.remove_signal_handler(number)
+        return self.outcome
+
+    def _interrupt(self) -> None:
+        if self._end.is_set():
+            self._hurry.set()
+        self.outcome.interrupted = not self.outcome.ended_by
+        self._end.set()
+
+    async def _keep(self, plan: ProcessPlan) -> None:
+        """Run a process, and again as often as it shall be respawned."""
+        retries = 0
+        while not self._end.is_set():
+            status = await self._run_once(plan)
+            self.outcome.statuses[plan.name].append(status)
+            if self._end.is_set():
+                return
+            failed_early = status != 0 and not self._begun and not plan.respawn
+            if status or plan.respawn:
+                self._display.line(plan.name, f"ended: {describe_status(status)}")
+            if plan.ends_launch or failed_early:
+                self.outcome.ended_by, self.outcome.failed_early = plan.name, failed_early
+                self._end.set()
+                return
+            if not plan.respawn or retries == plan.respawn_max_retries:
+                return
+            retries += 1
+            await _wait(self._end, plan.respawn_delay_s)
+
+    async def _run_once(self, plan: ProcessPlan) -> int:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *interpreted(plan.command),
+                cwd=plan.cwd,
+                env={**self._environment, "PYTHONUNBUFFERED": "1", **plan.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(os.getpid()),
+            )
+        except OSError as error:
+            self._display.line(plan.name, f"cannot be started: {error}")
+            return 127
+        self._running[plan.name] = process
+        assert process.stdout is not None
+        relay = asyncio.create_task(self._relay(plan, process.stdout))
+        status = await process.wait()
+        _signal_group(process, signal.SIGKILL)  # what the process has left behind
+        await relay
+        del self._running[plan.name]
+        return status
+
+    async def _relay(self, plan: ProcessPlan, output: asyncio.StreamReader) -> None:
+        with _log(self._log_folder, plan.name) as log:
+            async for line in _lines(output):
+                values = progress_values(line)
+                if values is not None:
+                    self._begun = True
+                    self._display.progress(values)
+                    continue
+                log.write(line + "\n")
+                if plan.output != "log":
+                    self._display.line(plan.name, line)
+
+    async def _close_all(self) -> None:
+        """Once the end has come, end all processes, ever more firmly."""
+        await self._end.wait()
+        if not self.outcome.interrupted and not self.outcome.failed_early:
+            await self._until_all_ended(LEAVE_S)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if not self._running:
+                return
+            self._hurry.clear()
+            for process in self._running.values():
+                _signal_group(process, number)
+                _signal_group(process, signal.SIGCONT)  # a stopped process does not hear the others
+            await self._until_all_ended(GRACE_S)
+
+    async def _until_all_ended(self, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while self._running and not self._hurry.is_set() and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+
+
+def describe_status(status: int) -> str:
+    """An exit status in words."""
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}"
+
+
+def progress_values(line: str) -> dict[str, Any] | None:
+    """What a line says of the progress of the run; None for any other line."""
+    if line.startswith(PROGRESS):
+        with suppress(ValueError):
+            values = json.loads(line.removeprefix(PROGRESS))
+            if isinstance(values, dict):
+                return values
+    return None
+
+
+def interpreted(command: Sequence[str]) -> list[str]:
+    """The command, begun with this interpreter if it is a Python script, whose first line no path with a space fits."""
+    with suppress(OSError), open(command[0], "rb") as program:
+        first = program.readline(512)
+        if first.startswith(b"#!") and b"python" in first:
+            return [sys.executable, *command]
+    return list(command)
+
+
+@contextmanager
+def free_domain() -> Iterator[int]:
+    """A DDS domain that nobody on this machine uses; it stays reserved while the context lasts.
+
+    The reservation is a socket in Linux's abstract namespace: no other run can have the same name, and it vanishes with
+    the process that holds it, however that ends. Raises RuntimeError where all are taken.
+    """
+    for domain in DOMAINS:
+        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as reservation:
+            try:
+                reservation.bind(f"\0frigoris-domain-{domain}")
+            except OSError:
+                continue
+            if _is_silent(domain):
+                yield domain
+                return
+    raise RuntimeError(f"all DDS domains from {DOMAINS[0]} to {DOMAINS[-1]} are in use on this machine")
+
+
+def _is_silent(domain: int) -> bool:
+    """Whether no DDS program on this machine listens for others in a domain."""
+    discovery_port = 7400 + 250 * domain  # DDSI-RTPS 2.2, 9.6.1.1
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.bind(("", discovery_port))
+        except OSError:
+            return False
+    return True
+
+
+def isolated(environment: Mapping[str, str], domain: int, log_folder: Path | None = None) -> dict[str, str]:
+    """The environment of a run in a DDS domain of its own that stays on this machine."""
+    result = {name: value for name, value in environment.items() if name != "ROS_LOCALHOST_ONLY"}
+    result |= {"ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    if log_folder:
+        result["ROS_LOG_DIR"] = str(log_folder / "ros")
+    return result
+
+
+def launch(
+    plans: Sequence[ProcessPlan], environment: Mapping[str, str], display: Display, log_folder: Path | None = None
+) -> Outcome:
+    """Run processes to the end of the launch."""
+
+    async def run() -> Outcome:
+        return await Runner(plans, environment, display, log_folder).run()
+
+    return asyncio.run(run())
+
+
+def _with_unique_names(plans: Sequence[ProcessPlan]) -> list[ProcessPlan]:
+    seen: dict[str, int] = {}
+    unique = []
+    for plan in plans:
+        seen[plan.name] = seen.get(plan.name, 0) + 1
+        unique.append(plan if seen[plan.name] == 1 else replace(plan, name=f"{plan.name}-{seen[plan.name]}"))
+    return unique
+
+
+def _die_with_parent(parent: int) -> Callable[[], None]:
+    """What a child does before it becomes the process: ask the kernel to be killed when this process dies."""
+
+    def ask() -> None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it has died already
+            os._exit(1)
+
+    return ask
+
+
+def _signal_group(process: asyncio.subprocess.Process, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(event.wait(), timeout_s)
+
+
+async def _lines(stream: asyncio.StreamReader) -> Any:
+    """Lines of any length; the last need not end."""
+    rest = b""
+    while chunk := await stream.read(65536):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+@contextmanager
+def _log(folder: Path | None, name: str) -> Iterator[IO[str]]:
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.log" if folder else os.devnull, "a", encoding="utf-8", buffering=1) as log:
+        yield log
