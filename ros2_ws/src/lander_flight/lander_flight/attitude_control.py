@@ -23,6 +23,11 @@ def beyond(value: float, band: float) -> float:
     return copysign(abs(value) - band, value) if abs(value) > band else 0.0
 
 
+def clipped(value: float, limit: float) -> float:
+    """What of a value is within -limit and limit."""
+    return value if -limit <= value <= limit else copysign(limit, value)
+
+
 def wanted_rate(error: Vector, accelerations: Vector, gain_per_s: float, limit_rad_s: float) -> Vector:
     """Body rate that leads along the shortest rotation to the target, rad/s.
 
@@ -95,11 +100,8 @@ class RateObserver:
             ax, ay, az = self.arm_body_m
             ix, iy, iz = inertia
             limit = self._arm_limit_m
-            self.arm_body_m = (
-                min(max(ax + arm_gain * ix * dx, -limit), limit),
-                min(max(ay + arm_gain * iy * dy, -limit), limit),
-                min(max(az + arm_gain * iz * dz, -limit), limit),
-            )
+            ax, ay, az = ax + arm_gain * ix * dx, ay + arm_gain * iy * dy, az + arm_gain * iz * dz
+            self.arm_body_m = (clipped(ax, limit), clipped(ay, limit), clipped(az, limit))
 
     def restart(self, w_measured: Vector) -> None:
         """Begin with a measured rate."""

@@ -19,7 +19,8 @@ class RingDriver:
     ) -> None:
         self._ring = ring
         self._allocation = RingAllocation(ring, com_body_m)
-        self._modulator = PulseWidthModulator(ring.count, frame_ticks, tick_s, ring.minimum_on_s, minimum_off_s)
+        lost_s = ring.rise_time_constant_s - ring.tail_off_time_constant_s
+        self._modulator = PulseWidthModulator(ring.count, frame_ticks, tick_s, ring.minimum_on_s, minimum_off_s, lost_s)
         self._closed_s = [0.0] * ring.count
         self.stop()
 
@@ -51,6 +52,9 @@ class RingDriver:
             self.thrust_n = sum(self._duties) * self._ring.thrust_n
             self.torque_n_m = weighted_sum(self._duties, self._allocation.torques_n_m)
 
-    def impulse_n_m_s(self, on_s: list[float]) -> Vector:
-        """Angular impulse of open times, N m s."""
-        return weighted_sum(on_s, self._allocation.torques_n_m)
+    def impulse(self, on_s: list[float]) -> tuple[float, float, float, float]:
+        """Angular impulse, N m s, and impulse along +z, N s, of open times."""
+        if on_s is self._closed_s:
+            return 0.0, 0.0, 0.0, 0.0
+        x, y, z = weighted_sum(on_s, self._allocation.torques_n_m)
+        return x, y, z, sum(on_s) * self._ring.thrust_n

@@ -11,7 +11,7 @@ import numpy as np
 from lander_common.mission import Mission
 from lander_common.quaternion import IDENTITY, Quaternion, Vector, conjugate, multiply, rotate, to_rotation_vector
 from lander_flight.allocation import RcsAllocation, along, torque_about, weighted_sum
-from lander_flight.attitude_control import RateObserver
+from lander_flight.attitude_control import RateObserver, clipped
 from lander_flight.attitude_loop import AttitudeLoop
 from lander_flight.mass_model import MassModel
 from lander_flight.ring_driver import RingDriver
@@ -28,7 +28,6 @@ class Demand(NamedTuple):
     """What attitude control demands of the thrusters in the coming tick; vectors in body."""
 
     error_rad: Vector  # rotation vector from the actual to the wanted attitude
-    rate_rad_s: Vector  # actual
     torque_n_m: Vector  # of the assist ring
     impulse_n_m_s: Vector  # of the RCS
     low_rate: bool
@@ -57,7 +56,6 @@ class Throttle(Subsystem):
         self._ring = RingDriver(vehicle.assist, com, ring.frame_ticks, parameters.tick_s, ring.minimum_off_s)
         self._ring_limit_n_m, self._ring_least_n_m = ring.torque_limit_n_m, ring.minimum_authority_n_m
         self._ring_arm_m = 0.5 * vehicle.assist.radius_m  # torque that the ring can give per thrust that it gives
-        self._assist_thrust_n = vehicle.assist.thrust_n
         self._ring_full_n = vehicle.assist.count * vehicle.assist.thrust_n
         self._allocate()
         self._loop = AttitudeLoop(parameters, self._rcs.torque_n_m, self._rcs.smallest_impulse_n_m_s)
@@ -150,43 +148,42 @@ class Throttle(Subsystem):
         authority = min(self._ring_limit_n_m, self._ring_arm_m * ring_n)
         if authority < self._ring_least_n_m:
             authority = 0.0
-        demand = self._control(tick.stamp_ns, command, authority)
-        if authority > 0.0:
-            demand = demand._replace(torque_n_m=self._trimmed(demand, command, ring_n, authority))
-        return self._fire(command, demand, ring_n)
+        return self._fire(command, self._control(tick.stamp_ns, command, ring_n, authority), ring_n)
 
-    def _control(self, now_ns: int, command: Command, authority_n_m: float) -> Demand:
-        """What attitude control demands; nothing where the attitude is not known."""
+    def _control(self, now_ns: int, command: Command, ring_n: float, authority_n_m: float) -> Demand:
+        """What attitude control demands; where the attitude is not known, only what is known to be in the way."""
         inertia = self._mass.inertia_kg_m2
         rate = self._observer.coming_rate(inertia)
-        if self._navigation_ns is None or now_ns - self._navigation_ns > self._navigation_limit_ns:
-            return Demand(ZERO, rate, ZERO, ZERO, False, self._tick_s)
-        turn = multiply(conjugate(self._q_mci_body), command.attitude(now_ns))
-        error, w_wanted = to_rotation_vector(turn), rotate(turn, command.w_body)
-        low_rate = command.low_rate and not command.fires and self._is_quiet(error, w_wanted, rate)
-        tick_s = self._long_tick_s if low_rate else self._tick_s
-        torque, impulse = self._loop.control(error, w_wanted, rate, inertia, authority_n_m, command.fires, tick_s)
-        return Demand(error, rate, torque, impulse, low_rate, tick_s)
+        error, torque, impulse, low_rate, tick_s = ZERO, ZERO, ZERO, False, self._tick_s
+        if self._navigation_ns is not None and now_ns - self._navigation_ns <= self._navigation_limit_ns:
+            turn = multiply(conjugate(self._q_mci_body), command.attitude(now_ns))
+            error, w_wanted = to_rotation_vector(turn), rotate(turn, command.w_body)
+            if command.low_rate and not command.fires and self._is_quiet(error, w_wanted, rate):
+                low_rate, tick_s = True, self._long_tick_s
+            torque, impulse = self._loop.control(error, w_wanted, rate, inertia, authority_n_m, command.fires, tick_s)
+        if authority_n_m > 0.0:
+            torque = self._trimmed(torque, rate, command, ring_n, authority_n_m)
+        return Demand(error, torque, impulse, low_rate, tick_s)
 
     def _is_quiet(self, error: Vector, w_wanted: Vector, rate: Vector) -> bool:
         turning = max(abs(wanted - actual) for wanted, actual in zip(w_wanted, rate, strict=True))
         return max(map(abs, error)) < self._low_error_rad and turning < self._low_rate_rad_s
 
-    def _trimmed(self, demand: Demand, command: Command, ring_n: float, limit_n_m: float) -> Vector:
+    def _trimmed(self, torque: Vector, rate: Vector, command: Command, ring_n: float, limit_n_m: float) -> Vector:
         """Torque for the ring less what is known to act beside it: misalignment, main engine, gyroscopic torque."""
         ax, ay, _ = self._observer.arm_body_m
         ix, iy, iz = self._mass.inertia_kg_m2
-        wx, wy, wz = demand.rate_rad_s
+        wx, wy, wz = rate
         thrust_n = min(ring_n, self._ring_full_n)
-        x = demand.torque_n_m[0] + (iz - iy) * wy * wz
-        y = demand.torque_n_m[1] + (ix - iz) * wz * wx
+        x = torque[0] + (iz - iy) * wy * wz
+        y = torque[1] + (ix - iz) * wz * wx
         if command.main_engine:
             thrust_n += self._main_thrust_n
             x -= self._main_torque_n_m[0]
             y -= self._main_torque_n_m[1]
         x -= thrust_n * ax
         y -= thrust_n * ay
-        return (min(max(x, -limit_n_m), limit_n_m), min(max(y, -limit_n_m), limit_n_m), 0.0)
+        return (clipped(x, limit_n_m), clipped(y, limit_n_m), 0.0)
 
     def _fire(self, command: Command, demand: Demand, ring_n: float) -> Any:
         """Allocate and modulate, remember what was commanded, and say what could not be given."""
@@ -195,14 +192,15 @@ class Throttle(Subsystem):
         ring_wanted, ring_given = ring.wanted_n_m, ring.torque_n_m
         impulse = demand.impulse_n_m_s
         if ring_wanted is not ring_given:  # the RCS does what it can of the rest
-            rest_x, rest_y = ring_wanted[0] - ring_given[0], ring_wanted[1] - ring_given[1]
-            impulse = (impulse[0] + rest_x * tick_s, impulse[1] + rest_y * tick_s, impulse[2])
+            rest_x = clipped(ring_wanted[0] - ring_given[0], rcs.torque_n_m[0])
+            rest_y = clipped(ring_wanted[1] - ring_given[1], rcs.torque_n_m[1])
+            impulse = (rest_x * tick_s, rest_y * tick_s, impulse[2])
         self._rcs_on_s = rcs_on_s = rcs.on_times_s(impulse, tick_s)
         self._main_on = command.main_engine
         self._rcs_thrust_n, not_given = 0.0, ZERO
         if impulse != ZERO:
-            given = weighted_sum(rcs_on_s, rcs.torques_n_m)
-            not_given = along((0.0, 0.0, 0.0), difference(impulse, given), 1.0 / tick_s)
+            x, y, z = weighted_sum(rcs_on_s, rcs.torques_n_m)
+            not_given = ((impulse[0] - x) / tick_s, (impulse[1] - y) / tick_s, (impulse[2] - z) / tick_s)
             self._rcs_thrust_n = sum(map(mul, rcs_on_s, rcs.thrusts_n)) / tick_s
         thrust_n = ring.thrust_n + self._rcs_thrust_n + (self._main_thrust_n if command.main_engine else 0.0)
         return ThrottleCommand(
@@ -220,8 +218,10 @@ class Throttle(Subsystem):
 
     def _commanded(self, step_s: float) -> tuple[Vector, float]:
         """Angular impulse, N m s, and mean thrust of the engines, N, of the last command over a tick of this length."""
-        x, y, z = self._ring.impulse_n_m_s(self._assist_on_s)
-        thrust_n = sum(self._assist_on_s) * self._assist_thrust_n / step_s if step_s > 0.0 else 0.0
+        if step_s == 0.0:
+            return ZERO, 0.0
+        x, y, z, ring_n_s = self._ring.impulse(self._assist_on_s)
+        thrust_n = ring_n_s / step_s
         if self._rcs_on_s is not self._rcs.closed_s:
             rx, ry, rz = weighted_sum([min(on_s, step_s) for on_s in self._rcs_on_s], self._rcs.torques_n_m)
             x, y, z = x + rx, y + ry, z + rz
@@ -247,8 +247,3 @@ class Throttle(Subsystem):
             attitude_error_body=np.zeros(3),
             phase=phase,
         )
-
-
-def difference(a: Vector, b: Vector) -> Vector:
-    """a - b."""
-    return (a[0] - b[0], a[1] - b[1], a[2] - b[2])
