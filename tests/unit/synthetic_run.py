@@ -28,7 +28,7 @@ from lander_tools.recorder import Recorder
 TICK_NS = 20_000_000
 SITE = SiteFrame(60.5, -4.6, -2600.0)
 APPROACH_DEG = 8.0
-# Share of the whole descent; altitude of the pads, m; speed over ground, m/s; angle of the thrust axis from the vertical, deg
+# Share of the descent; altitude of the pads, m; speed over ground, m/s; thrust axis from the vertical, deg
 PROFILE = np.array(
     [
         [0.00, 20000.0, 1680.0, 92.0],
@@ -181,7 +181,8 @@ class Maker:
     def _navigation_state(self, message: Any, state: State) -> None:
         terminal = min(1.0, max(0.0, (state.share - 0.8) / 0.15))
         sigma_r = np.array([120.0, 140.0, 90.0 * (1 - terminal) + 1.5])
-        error_r = sigma_r * np.array([0.6 * sin(9 * state.share + 1), -0.8 + 0.2 * state.share, cos(14 * state.share)])
+        share = state.share
+        error_r = sigma_r * np.array([0.6 * sin(9 * share + 1), -0.8 + 0.2 * share, cos(14 * share)])
         sigma_v = np.array([0.25, 0.3, 0.2 * (1 - terminal) + 0.05])
         error_v = sigma_v * np.array(
             [0.5 * sin(11 * state.share), 0.7 * cos(6 * state.share), 0.4 * sin(25 * state.share)]

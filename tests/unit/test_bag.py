@@ -291,12 +291,18 @@ def test_a_flipped_bit_anywhere_is_either_harmless_or_one_clear_error(run, tmp_p
     original[bit // 8] ^= 1 << bit % 8
     flipped = tmp_path / "bag.mcap"
     flipped.write_bytes(original)
+    error = _error_of_reading(flipped)
+    assert error is None or str(flipped) in str(error)
+
+
+def _error_of_reading(path):
     try:
-        with Bag(flipped) as bag:
+        with Bag(path) as bag:
             for record in bag.records():
                 bag.decode(record.topic, record.data)
     except BagError as error:
-        assert str(flipped) in str(error)
+        return error
+    return None
 
 
 def test_a_flipped_bit_in_a_message_is_noticed(run, tmp_path):

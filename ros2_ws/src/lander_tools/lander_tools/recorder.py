@@ -7,20 +7,54 @@ A disk that is full ends the recording, never the flight.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lander_runtime.architecture import architecture
-from lander_runtime.messages import Message
+from lander_runtime.architecture import Topic, architecture
+from lander_runtime.messages import NANOSECONDS, Message
 from lander_runtime.subsystem import Tick
 from lander_tools.bag_writer import BagWriter, WriterError
 
 FLUSH_INTERVAL_S = 0.5  # of wall clock; half of the second that may be lost
 
+# Where the stamp is in CDR bytes: 4 bytes of encapsulation come first, then in our messages the tick, in tf the number
+# of transforms, and in the other standard messages nothing.
+_STAMP = struct.Struct("<iI")
+_FIRST, _AFTER_COUNT, _AFTER_TICK = 4, 8, 12
+
 
 class RecorderFailed(RuntimeError):
     """The bag cannot be written (any more); the text says where and why."""
+
+
+class LogTime:
+    """Finds the stamp of a message in its bytes.
+
+    Messages of the runtime itself, such as acknowledgements, are of no time of their own: theirs is that of the newest
+    tick.
+    """
+
+    def __init__(self) -> None:
+        self._offsets = {key: _stamp_offset(topic) for key, topic in architecture().topics.items()}
+        self._newest_ns = 0
+
+    def of(self, topic_key: str, data: bytes) -> int:
+        """Stamp of an encoded message, ns of simulated time."""
+        offset = self._offsets[topic_key]
+        if offset is None or len(data) < offset + _STAMP.size:
+            return self._newest_ns
+        seconds, nanoseconds = _STAMP.unpack_from(data, offset)
+        stamp_ns = int(seconds) * NANOSECONDS + int(nanoseconds)
+        self._newest_ns = max(self._newest_ns, stamp_ns)
+        return stamp_ns
+
+
+def _stamp_offset(topic: Topic) -> int | None:
+    if topic.type.startswith("lander_interfaces/"):
+        return None if topic.role == "run" and topic.key != "tick" else _AFTER_TICK
+    return _AFTER_COUNT if topic.type == "tf2_msgs/msg/TFMessage" else _FIRST
 
 
 class Recorder:
@@ -44,6 +78,7 @@ class Recorder:
         self._on_failure = on_failure
         self._clock = clock
         self._names = {key: topic.name for key, topic in architecture().topics.items()}
+        self._log_time = LogTime()
         self._writer = _begin(path, description)
         self._flushed_at = clock()
 
@@ -59,6 +94,10 @@ class Recorder:
                 self._flush()
         except OSError as error:
             self._fail(error)
+
+    def receive(self, topic_key: str, data: bytes) -> None:
+        """The same for a message that came over DDS: its stamp is found in its bytes."""
+        self.observe(self._log_time.of(topic_key, data), topic_key, data)
 
     def observe_publication(self, tick: Tick, topic_key: str, _message: Message, data: bytes) -> None:
         """The same, in the form of an observer of `lander_runtime.inprocess`."""

@@ -137,6 +137,6 @@ def _absences(bag: Bag) -> dict[str, list[tuple[int, int]]]:
         spans = absent.setdefault(event.node, [])
         if event.kind == NodeEvent.LOST:
             spans.append((int(event.from_tick), np.iinfo(np.int64).max))
-        elif spans:
+        elif spans and event.kind == NodeEvent.JOINED:
             spans[-1] = (spans[-1][0], int(event.from_tick))
     return absent

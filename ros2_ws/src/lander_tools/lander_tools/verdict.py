@@ -1,85 +1,216 @@
-"""The verdict on a run: `verdict.json` in its folder, whose keys others rely on, and the last line of output."""
+"""How a run ended: `verdict.json`, whose keys other programs rely on, and the same in one line for people."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-VERDICT_FILE = "verdict.json"
-EXIT_STATUS = {"success": 0, "survivable": 0, "aborted_safe": 0, "lost": 1}
-FAILED_TO_RUN = 2
-TOUCHDOWN = {
-    "time_s": "touchdown_time_s",
-    "vertical_speed_m_s": "vertical_speed_m_s",
-    "horizontal_speed_m_s": "horizontal_speed_m_s",
-    "tilt_deg": "tilt_deg",
-    "rate_deg_s": "rate_deg_s",
-    "miss_m": "miss_m",
-    "altitude_error_m": "altitude_error_m",
-    "slope_deg": "slope_deg",
-}  # key in the verdict -> field of LandingResult
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lander_runtime.architecture import architecture
+from lander_tools.bag import Bag
+from lander_tools.columns import columns, gather
 
-def judge(description: Mapping[str, Any], record: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
-    """The verdict, from what was flown (scenario, logic, seed, transport, version), the counts and a LandingResult.
+Outcome = Literal["success", "survivable", "lost", "aborted_safe", "failed_to_run"]
+Transport = Literal["lockstep", "wall-clock", "in-process"]
 
-    `record` may lack what its transport does not count; `result` is empty where the run did not reach its end.
-    """
-    touched_down = bool(result.get("touched_down"))
-    return {
-        "outcome": result.get("outcome", "failed_to_run"),
-        "reason": result.get("reason", "the run did not reach its end"),
-        **description,
-        "sim_time_s": record.get("sim_time_s", 0.0),
-        "wall_time_s": record.get("wall_time_s", 0.0),
-        "real_time_factor": record.get("real_time_factor", 0.0),
-        "degraded": bool(record.get("degraded", False)),
-        "touchdown": {key: result.get(field) for key, field in TOUCHDOWN.items()} if touched_down else None,
-        "propellant_used_kg": result.get("propellant_used_kg"),
-        "propellant_left_kg": result.get("propellant_left_kg"),
-        "digest": record.get("digest", ""),
-        "nodes_lost": list(record.get("nodes_lost", ())),
-        "deadline_misses": record.get("deadline_misses", 0),
-        "detections": [],
-    }
+_EXIT_STATUS: dict[Outcome, int] = {"success": 0, "survivable": 0, "aborted_safe": 0, "lost": 1, "failed_to_run": 2}
+_HEADLINES: dict[Outcome, str] = {
+    "success": "SUCCESS",
+    "survivable": "LANDED, BEYOND THE LIMITS OF SUCCESS",
+    "lost": "LOST",
+    "aborted_safe": "ABORTED SAFELY",
+    "failed_to_run": "FAILED TO RUN",
+}
 
 
-def failure(description: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """The verdict on a run that could not be flown."""
-    return judge(description, {}, {"outcome": "failed_to_run", "reason": reason})
+class VerdictError(ValueError):
+    """A verdict cannot be read or written; the text says which, and why."""
 
 
-def write(folder: Path, verdict: Mapping[str, Any]) -> None:
-    """Put the verdict into a run folder, whole or not at all."""
-    fresh = folder / f"{VERDICT_FILE}.new"
-    fresh.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(folder / VERDICT_FILE)
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def read(folder: Path) -> dict[str, Any] | None:
-    """The verdict in a run folder; None where there is none."""
-    try:
-        verdict: dict[str, Any] = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return verdict
+class Touchdown(_Part):
+    """First contact with the ground, judged on truth."""
+
+    time_s: float
+    vertical_speed_m_s: float  # downward positive
+    horizontal_speed_m_s: float
+    tilt_deg: float
+    rate_deg_s: float
+    miss_m: float
+    altitude_error_m: float | None  # navigation less truth; null where nobody recorded it
+    slope_deg: float
 
 
-def exit_status(verdict: Mapping[str, Any]) -> int:
-    """0 landed or safely aborted, 1 lost, 2 could not run."""
-    return EXIT_STATUS.get(verdict["outcome"], FAILED_TO_RUN)
+class NodeLost(_Part):
+    """A member that took no part from a tick on."""
+
+    node: str
+    tick: int
+    time_s: float
+    cause: str
 
 
-def describe(verdict: Mapping[str, Any]) -> str:
-    """The verdict in one line."""
-    text = f"{verdict['outcome'].replace('_', ' ')}: {verdict['reason']}"
-    touchdown = verdict.get("touchdown")
-    if touchdown:
-        text += (
-            f" (touchdown at {touchdown['vertical_speed_m_s']:.2f} m/s down,"
-            f" {touchdown['horizontal_speed_m_s']:.2f} m/s across, {touchdown['tilt_deg']:.1f} deg tilt,"
-            f" {touchdown['miss_m']:.0f} m from the target)"
+class Detection(_Part):
+    """A fault that the flight software noticed."""
+
+    fault: str
+    time_s: float
+    latency_s: float
+    response: str
+
+
+class Verdict(_Part):
+    """Everything that verdict.json holds."""
+
+    outcome: Outcome
+    reason: str
+    scenario: str
+    logic: str
+    seed: int
+    transport: Transport
+    sim_time_s: float
+    wall_time_s: float
+    real_time_factor: float
+    degraded: bool  # the machine could not keep up: the run says nothing about the flight software
+    touchdown: Touchdown | None  # null where the lander touched nothing
+    propellant_used_kg: float
+    propellant_left_kg: float
+    digest: str
+    nodes_lost: tuple[NodeLost, ...]
+    deadline_misses: int
+    detections: tuple[Detection, ...]
+    version: str
+
+    @property
+    def exit_status(self) -> int:
+        """0: landed or safely aborted; 1: lost; 2: could not run."""
+        return _EXIT_STATUS[self.outcome]
+
+    @property
+    def headline(self) -> str:
+        """The outcome in capitals."""
+        return _HEADLINES[self.outcome]
+
+    def __str__(self) -> str:
+        """The verdict in one line."""
+        if self.outcome == "failed_to_run":
+            return f"{self.headline}: {self.reason}"
+        parts = [self.reason, *self._touchdown_parts(), f"{self.propellant_left_kg:.1f} kg of propellant left"]
+        parts.append(
+            f"{self.sim_time_s:.1f} s flown in {self.wall_time_s:.1f} s ({self.real_time_factor:.1f} x real time)"
         )
-    return text
+        parts += [f"lost {node.node} at {node.time_s:.2f} s ({node.cause})" for node in self.nodes_lost]
+        if self.degraded:
+            parts.append("DEGRADED: the machine did not keep up")
+        return f"{self.headline}: {'; '.join(parts)}"
+
+    def _touchdown_parts(self) -> list[str]:
+        if self.touchdown is None:
+            return []
+        at = self.touchdown
+        speeds = f"{at.vertical_speed_m_s:.2f} m/s down and {at.horizontal_speed_m_s:.2f} m/s across"
+        return [f"touchdown at {speeds}, tilted {at.tilt_deg:.1f} deg, {at.miss_m:.0f} m from the target"]
+
+
+def compose(
+    result: Mapping[str, Any],
+    record: Mapping[str, Any],
+    altitude_error_m: float | None = None,
+    detections: Sequence[Detection] = (),
+    **about: Any,
+) -> Verdict:
+    """The verdict of a run that came to its end.
+
+    `result`: the fields of LandingResult; `record`: what the conductor counted (`RunRecord.summary()`); `about`:
+    scenario, logic, seed, transport, version. Raises pydantic's ValidationError where something is missing.
+    """
+    return Verdict(
+        outcome=result["outcome"],
+        reason=result["reason"],
+        **{key: record[key] for key in ("sim_time_s", "wall_time_s", "real_time_factor", "digest", "deadline_misses")},
+        degraded=is_degraded(record),
+        touchdown=_touchdown(result, altitude_error_m),
+        propellant_used_kg=result["propellant_used_kg"],
+        propellant_left_kg=result["propellant_left_kg"],
+        nodes_lost=tuple(NodeLost(**lost) for lost in record["nodes_lost"]),
+        detections=tuple(detections),
+        **about,
+    )
+
+
+def failed_to_run(reason: str, **about: Any) -> Verdict:
+    """The verdict of a run that did not come to its end for a reason outside the flight. `about` as in `compose`."""
+    return Verdict(
+        outcome="failed_to_run",
+        reason=reason,
+        sim_time_s=0.0,
+        wall_time_s=0.0,
+        real_time_factor=0.0,
+        degraded=False,
+        touchdown=None,
+        propellant_used_kg=0.0,
+        propellant_left_kg=0.0,
+        digest="",
+        nodes_lost=(),
+        deadline_misses=0,
+        detections=(),
+        **about,
+    )
+
+
+def is_degraded(record: Mapping[str, Any]) -> bool:
+    """Whether the machine did not keep up: a command came late, an input was stale, or a node skipped a tick.
+
+    Always false in lockstep, where everybody waits for everybody.
+    """
+    return any(record.get(key, 0) for key in ("deadline_misses", "stale_inputs", "missed_ticks"))
+
+
+def altitude_error_m(bag: Bag) -> float | None:
+    """Navigation altitude less true altitude at first contact, m; None where the bag does not show it."""
+    truth, state = (architecture().topics[key].name for key in ("truth", "navigation_state"))
+    messages = gather(bag, [truth, state])
+    true = columns(bag, truth, messages[truth], ["tick", "altitude_m", "contact"])
+    believed = columns(bag, state, messages[state], ["tick", "altitude_m"])
+    touching = np.flatnonzero(true["contact"])
+    if not len(touching):
+        return None
+    same = np.flatnonzero(believed["tick"] == true["tick"][touching[0]])
+    return float(believed["altitude_m"][same[0]] - true["altitude_m"][touching[0]]) if len(same) else None
+
+
+def write(verdict: Verdict, path: Path) -> None:
+    """Write verdict.json at once, so that nobody reads half of it. Raises VerdictError."""
+    half = path.with_suffix(".tmp")
+    try:
+        half.write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        half.replace(path)
+    except OSError as error:
+        raise VerdictError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def read(path: Path) -> Verdict:
+    """Read verdict.json. Raises VerdictError."""
+    try:
+        return Verdict.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise VerdictError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        detail = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "not text"}
+        where = ".".join(str(part) for part in detail["loc"]) or "document"
+        raise VerdictError(f"{path} is not a verdict: {where}: {detail['msg']}") from None
+
+
+def _touchdown(result: Mapping[str, Any], altitude_error: float | None) -> Touchdown | None:
+    if not result["touched_down"]:
+        return None
+    keys = ("vertical_speed_m_s", "horizontal_speed_m_s", "tilt_deg", "rate_deg_s", "miss_m", "slope_deg")
+    return Touchdown(
+        time_s=result["touchdown_time_s"], altitude_error_m=altitude_error, **{key: result[key] for key in keys}
+    )
