@@ -5,9 +5,10 @@ from __future__ import annotations
 from lander_terrain.jit import jit
 
 # A mean over a baseline B leaves about half of a wave of length 1.7 B. Gradient noise of lattice L has its power near
-# wavelength 1.7 L, so it fades between L = 0.5 B and 1.5 B; a crater of diameter D between D = 0.5 B and 2 B.
+# wavelength 1.7 L, so it fades between L = 0.5 B and 1.5 B. For craters, this fade by D / B comes nearest to means over
+# squares of side B of the nominal terrain (tried: lower ends 0.5 to 1, upper ends 2 to 4).
 NOISE_LOST, NOISE_KEPT = 0.5, 1.5
-CRATER_LOST, CRATER_KEPT = 0.5, 2.0
+CRATER_LOST, CRATER_KEPT = 0.5, 3.0
 
 
 @jit

@@ -87,16 +87,16 @@ class CraterLaw:
 def depth_to_diameter_limits(parameters: Craters, diameter: float) -> tuple[float, float]:
     """Shallowest and deepest depth over diameter of craters of a diameter, m.
 
-    Fresh simple craters keep one ratio up to about 15 km, complex ones above are shallower: depth 1.044 D^0.301 (km,
+    Simple craters from 1 km keep their ratio up to about 15 km; complex ones above are shallower: depth 1.044 D^0.301 (km,
     Pike 1977).
     """
     p = parameters
-    kilometres = diameter * 1e-3
-    deepest = min(p.fresh_depth_to_diameter, 1.044 * kilometres**-0.699)
     rise = log(max(diameter / p.equilibrium_largest_m, 1.0)) / log(max(1e3 / p.equilibrium_largest_m, 1.001))
     share = min(rise, 1.0)
-    shallowest = (1.0 - share) * p.degraded_depth_to_diameter + share * p.degraded_depth_to_diameter_km
-    return min(shallowest, deepest), deepest
+    fresh = (1.0 - share) * p.fresh_depth_to_diameter + share * p.fresh_depth_to_diameter_km
+    degraded = (1.0 - share) * p.degraded_depth_to_diameter + share * p.degraded_depth_to_diameter_km
+    deepest = min(fresh, 1.044 * (diameter * 1e-3) ** -0.699)
+    return min(degraded, deepest), deepest
 
 
 def crater_table(parameters: Craters | None, random: np.random.Generator) -> Array:

@@ -91,7 +91,7 @@ def _read_npz(path: Path) -> tuple[Array, float, float, float]:
 
 
 def _read_geotiff(path: Path, spacing: float, site: SitePose) -> tuple[Array, float, float, float]:
-    raster = _Raster.read(path)
+    raster = Raster.read(path)
     half = _largest_square(raster, site, spacing)
     if half < 3:
         raise DemError(
@@ -102,7 +102,7 @@ def _read_geotiff(path: Path, spacing: float, site: SitePose) -> tuple[Array, fl
     return raster.sample(*map_to_degrees(site, e, n)), float(steps[0]), float(steps[0]), spacing
 
 
-def _largest_square(raster: _Raster, site: SitePose, spacing: float) -> int:
+def _largest_square(raster: Raster, site: SitePose, spacing: float) -> int:
     """Half width, in samples, of the largest square around the target that the raster covers."""
 
     def covered(half: int) -> bool:
@@ -132,7 +132,7 @@ def map_to_degrees(site: SitePose, e: Array, n: Array) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True)
-class _Raster:
+class Raster:
     """A raster whose columns go with longitude and rows with latitude."""
 
     values: Array
@@ -140,7 +140,7 @@ class _Raster:
     step: tuple[float, float]  # deg per column and row, the latter negative
 
     @staticmethod
-    def read(path: Path) -> _Raster:
+    def read(path: Path) -> Raster:
         """Raises DemError where tifffile is missing or the projection is not supported."""
         try:
             tifffile: Any = import_module("tifffile")
@@ -152,7 +152,7 @@ class _Raster:
             page = file.pages[0]
             tags = {tag.code: tag.value for tag in page.tags.values()}
             values = np.asarray(page.asarray(), float)
-        return _georeferenced(path, values, tags)
+        return georeferenced(path, values, tags)
 
     def _places(self, latitude: Array, longitude: Array) -> tuple[Array, Array]:
         turn = self.first[0] + 0.5 * self.step[0] * self.values.shape[1]
@@ -173,7 +173,7 @@ class _Raster:
         return np.asarray(map_coordinates(self.values, places, order=1, mode="nearest"))
 
 
-def _georeferenced(path: Path, values: Array, tags: dict[int, Any]) -> _Raster:
+def georeferenced(path: Path, values: Array, tags: dict[int, Any]) -> Raster:
     if not {_PIXEL_SCALE, _TIE_POINT, _GEO_KEYS} <= set(tags):
         raise DemError(f"{path} has no georeference (pixel scale, tie point, geo keys)")
     keys = _geo_keys(tags)
@@ -183,7 +183,7 @@ def _georeferenced(path: Path, values: Array, tags: dict[int, Any]) -> _Raster:
     x += (centre - column) * step_x
     y -= (centre - row) * step_y
     if keys.get(_MODEL_TYPE) == _GEOGRAPHIC:
-        return _Raster(values, (x, y), (step_x, -step_y))
+        return Raster(values, (x, y), (step_x, -step_y))
     if keys.get(_PROJECTION) == _EQUIRECTANGULAR:
         return _from_equirectangular(values, keys, (x, y), (step_x, step_y))
     raise DemError(f"{path}: projection is neither geographic nor equirectangular; reproject it, or convert to .npz")
@@ -191,14 +191,14 @@ def _georeferenced(path: Path, values: Array, tags: dict[int, Any]) -> _Raster:
 
 def _from_equirectangular(
     values: Array, keys: dict[int, float], first: tuple[float, float], step: tuple[float, float]
-) -> _Raster:
+) -> Raster:
     radius = keys.get(_SEMI_MAJOR_AXIS, REFERENCE_RADIUS_M)
     centre_longitude = next((keys[key] for key in _CENTRE_LONGITUDES if key in keys), 0.0)
     centre_latitude = next((keys[key] for key in _CENTRE_LATITUDES if key in keys), 0.0)
     north = float(np.degrees(1.0 / radius))
     east = north / float(np.cos(np.radians(keys.get(_STANDARD_PARALLEL, 0.0))))
     corner = (centre_longitude + first[0] * east, centre_latitude + first[1] * north)
-    return _Raster(values, corner, (step[0] * east, -step[1] * north))
+    return Raster(values, corner, (step[0] * east, -step[1] * north))
 
 
 def _geo_keys(tags: dict[int, Any]) -> dict[int, float]:

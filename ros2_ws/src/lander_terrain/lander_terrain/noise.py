@@ -131,25 +131,26 @@ def structure_function(lags: Array, lattices: Array, amplitudes: Array) -> Array
 
     Computed from the definition of the noise: the corners that two points share carry their covariance.
     """
-    ratios = np.outer(lags, 1.0 / lattices)
-    return np.asarray(2.0 * (1.0 - _correlation(ratios)) @ (amplitudes**2))
+    return np.asarray(2.0 * _decorrelation(np.outer(lags, 1.0 / lattices)) @ (amplitudes**2))
 
 
-def _correlation(ratios: Array) -> Array:
-    """Correlation of the noise over lags in units of the lattice spacing."""
-    known = np.linspace(0.0, 2.0, 81)  # beyond sqrt(2)*... two points share no corner
-    return np.asarray(np.interp(ratios, known, _correlation_table(known), right=0.0))
+def _decorrelation(ratios: Array) -> Array:
+    """One minus the correlation of the noise over lags in units of the lattice spacing."""
+    known = np.linspace(0.025, 3.0, 120)  # from 2 sqrt(2) on, two points share no corner
+    curvature = np.interp(ratios, known, _decorrelation_at(known) / known**2)  # nearly even, so that short lags are exact too
+    return np.where(ratios < known[-1], curvature * ratios**2, 1.0)
 
 
-def _correlation_table(lags: Array) -> Array:
+def _decorrelation_at(lags: Array) -> Array:
     places = (np.arange(12) + 0.5) / 12.0
     u, v = (grid.ravel() for grid in np.meshgrid(places, places))
     turns = (np.arange(24) + 0.5) * np.pi / 24.0
+    lags = np.concatenate(([0.0], lags))
     covariance = np.zeros(len(lags))
     for turn in turns:
         dx, dy = np.outer(lags, np.full(len(u), np.cos(turn))), np.outer(lags, np.full(len(u), np.sin(turn)))
         covariance += _covariance(u, v, dx, dy).mean(axis=1)
-    return np.asarray(covariance / covariance[0])
+    return np.asarray(1.0 - covariance[1:] / covariance[0])
 
 
 def _covariance(u: Array, v: Array, dx: Array, dy: Array) -> Array:

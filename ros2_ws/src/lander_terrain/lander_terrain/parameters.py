@@ -12,6 +12,7 @@ from lander_runtime.config import Parameters
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+DepthToDiameter = Annotated[float, Field(gt=0, le=0.3)]
 
 
 class Fractal(Parameters):
@@ -50,11 +51,10 @@ class Craters(Parameters):
     production_exponent: Positive
     large_per_1e6_km2: Positive  # N(>D) = this * D^-exponent per 1e6 km2, D in km
     large_exponent: Positive
-    fresh_depth_to_diameter: Annotated[float, Field(gt=0, le=0.3)]
-    degraded_depth_to_diameter: Annotated[
-        float, Field(gt=0, le=0.3)
-    ]  # the oldest that still counts, up to the largest in equilibrium
-    degraded_depth_to_diameter_km: Annotated[float, Field(gt=0, le=0.3)]  # the same from 1 km up
+    fresh_depth_to_diameter: DepthToDiameter  # up to the largest in equilibrium; small craters form in loose ground
+    fresh_depth_to_diameter_km: DepthToDiameter  # from 1 km up; between, in proportion to log D
+    degraded_depth_to_diameter: DepthToDiameter  # the oldest that still count, likewise
+    degraded_depth_to_diameter_km: DepthToDiameter
     rim_fraction: Fraction  # rim height over depth
     irregularity: Annotated[float, Field(ge=0, le=0.08)]  # of the outline
     cleared_radius_m: NonNegative  # around the target (a site is chosen so) there is no crater
@@ -64,7 +64,10 @@ class Craters(Parameters):
     def _ordered(self) -> Craters:
         if not self.smallest_m < self.equilibrium_largest_m < self.largest_m:
             raise ValueError("smallest_m, equilibrium_largest_m and largest_m must rise in this order")
-        if max(self.degraded_depth_to_diameter, self.degraded_depth_to_diameter_km) > self.fresh_depth_to_diameter:
+        if (
+            self.degraded_depth_to_diameter > self.fresh_depth_to_diameter
+            or self.degraded_depth_to_diameter_km > self.fresh_depth_to_diameter_km
+        ):
             raise ValueError("a degraded crater cannot be deeper than a fresh one")
         return self
 
