@@ -1,0 +1,113 @@
+"""Parameters of guidance: config/guidance/<name>.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lander_common.mission import Fraction, NonNegative, Positive
+from lander_runtime.config import Parameters
+
+
+class DeorbitParameters(Parameters):
+    """Deorbit burn."""
+
+    lead_s: Positive  # before the burn: earlier than this, long ticks would do
+    time_limit_factor: Annotated[
+        float, Field(gt=1)
+    ]  # of the planned burn time; the burn is over then, whatever was sensed
+
+
+class CoastParameters(Parameters):
+    """Coast and choice of ignition."""
+
+    slew_rate_deg_s: Positive
+    attitude_settled_deg: Positive
+    wake_s: Positive  # before ignition: short ticks from then on
+    replan_s: Positive  # while ignition is far
+    replan_near_s: Positive  # in the last `wake_s`
+
+
+class BrakingParameters(Parameters):
+    """Braking to the gate."""
+
+    level: Fraction  # of full thrust, planned
+    level_least: Fraction
+    level_most: Fraction
+    replan_s: Positive
+    level_hold_s: Positive  # to go: the level is not changed later than this
+    steering_hold_s: Positive  # to go: nor the steering
+    shape_allowance_s: NonNegative  # longer burn that is accepted to reach the target when the level is at a limit
+    longest_s: Positive  # of an arc
+    slew_rate_deg_s: Positive
+
+
+class PitchUpParameters(Parameters):
+    """The reference from the gate to the top of the terminal descent: thrust acceleration linear in time."""
+
+    duration_s: Positive
+    start_acceleration_m_s2: Positive  # of the thrust
+    start_pitch_deg: Annotated[float, Field(gt=0, lt=90)]  # of the thrust above the horizontal
+    end_acceleration_m_s2: Positive  # of the thrust, straight up
+    end_altitude_m: Positive  # of the pads
+    end_speed_m_s: Positive  # down
+    duration_range: tuple[float, float]  # of the duration that guidance chooses, times the reference
+    replan_s: Positive
+    hold_s: Positive  # to go: the polynomial is held from then on
+
+
+class TerminalParameters(Parameters):
+    """Terminal descent."""
+
+    deceleration_m_s2: Positive  # net, of the speed profile
+    thrust_margin: Fraction  # of the assist thrust kept back from the profile
+    speed_gain_1_s: Positive
+    touchdown_speed_m_s: Positive
+    least_thrust: Fraction  # of the assist thrust
+    relight_margin: Positive  # main engine on when the needed thrust is above this share of the assist thrust
+    cutoff_margin: Positive  # and off again below this
+    velocity_gain_1_s: Positive  # horizontal
+    position_gain_1_s: NonNegative
+    position_speed_limit_m_s: NonNegative  # horizontal, towards the target
+    position_floor_m: NonNegative  # altitude below which the position is left alone
+    tilt_deg: tuple[tuple[float, float], ...]  # altitude (m), largest tilt: linear between, in rising altitude
+    slew_rate_deg_s: Positive
+
+
+class TouchdownParameters(Parameters):
+    """Last metres, contact and cut-off."""
+
+    altitude_m: Positive  # the constant slow descent begins here, plus
+    altitude_sigmas: NonNegative  # times the 1-sigma of altitude
+    highest_m: Positive  # but no higher than this
+    contact_altitude_m: Positive  # a single switch is believed below this plus 3-sigma of altitude
+    contact_speed_m_s: Positive  # and below this vertical speed
+    reaction_m_s2: Positive  # specific force that thrust does not explain: the ground carries the lander
+    reaction_steps: Annotated[int, Field(ge=1)]  # in a row
+    still_speed_m_s: Positive
+    still_rate_deg_s: Positive
+    still_s: Positive
+
+
+class EstimatorParameters(Parameters):
+    """Estimate of mass and thrust in flight."""
+
+    gauge_time_constant_s: Positive
+    thrust_time_constant_s: Positive
+    settle_s: Positive  # after a change of engines
+    ratio_range: tuple[float, float]
+    outlier: Positive  # relative; larger deviations count as this much
+
+
+class GuidanceParameters(Parameters):
+    """All of guidance."""
+
+    name: str
+    deorbit: DeorbitParameters
+    coast: CoastParameters
+    braking: BrakingParameters
+    pitch_up: PitchUpParameters
+    terminal: TerminalParameters
+    touchdown: TouchdownParameters
+    estimator: EstimatorParameters

@@ -1,0 +1,103 @@
+"""What guidance reads and what it wants: plain tuples between its modules.
+
+The `approach` frame is fixed to the Moon: origin at the target on the onboard map, x down range along the approach
+azimuth, y left, z up.
+"""
+
+from __future__ import annotations
+
+from math import cos, radians, sin, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from lander_common.frames import Array, SiteFrame
+from lander_common.moon import ROTATION_RATE_RAD_S
+from lander_common.quaternion import Quaternion, Vector
+
+
+class LanderState(NamedTuple):
+    """The state that guidance acts on at a step."""
+
+    time_s: float
+    r_mci: Array
+    v_mci: Array
+    q_mci_body: Quaternion
+    w_body: Vector  # rad/s
+    specific_force_body: Vector  # m/s2
+    position: Vector  # m, of the pads' centre, in approach
+    velocity: Vector  # m/s relative to the ground, in approach
+    altitude_m: float  # of the pads above the ground below
+    altitude_sigma_m: float
+    contacts: tuple[bool, ...]
+
+    @property
+    def horizontal_speed(self) -> float:
+        """Over the ground, m/s."""
+        return sqrt(self.velocity[0] ** 2 + self.velocity[1] ** 2)
+
+
+class Demand(NamedTuple):
+    """What a phase wants."""
+
+    direction_mci: Vector | None  # of thrust, unit; None: hold the attitude
+    rate_mci: Vector | None  # rad/s, turning rate of the direction; None: not known
+    thrust_n: float
+    main_engine: bool
+    assist_engines: bool
+    low_rate: bool
+    slew_rate_rad_s: float
+    time_to_go_s: float
+    delta_v_to_go_m_s: float
+
+
+class ApproachFrame:
+    """Turns vectors between site, approach and mci."""
+
+    def __init__(self, site: SiteFrame, azimuth_deg: float) -> None:
+        a = radians(azimuth_deg)
+        self._sin, self._cos = sin(a), cos(a)
+        R_site_approach = np.array([[sin(a), -cos(a), 0.0], [cos(a), sin(a), 0.0], [0.0, 0.0, 1.0]])
+        self.R_mcmf_approach: Array = site.R_mcmf_site @ R_site_approach
+        self.r_target_mcmf: Array = site.r_site_mcmf
+        self._rows = tuple(tuple(float(value) for value in row) for row in self.R_mcmf_approach)
+
+    def from_site(self, v: Vector) -> Vector:
+        """A vector in approach from one in site."""
+        return (self._sin * v[0] + self._cos * v[1], self._sin * v[1] - self._cos * v[0], v[2])
+
+    def to_mci(self, v: Vector, time_s: float) -> Vector:
+        """A vector in mci from one in approach."""
+        x, y, z = (row[0] * v[0] + row[1] * v[1] + row[2] * v[2] for row in self._rows)
+        c, s = cos(ROTATION_RATE_RAD_S * time_s), sin(ROTATION_RATE_RAD_S * time_s)
+        return (c * x - s * y, s * x + c * y, z)
+
+
+def dot(a: Vector, b: Vector) -> float:
+    """Scalar product."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a: Vector, b: Vector) -> Vector:
+    """Vector product."""
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+
+
+def norm(a: Vector) -> float:
+    """Length."""
+    return sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2])
+
+
+def scaled(a: Vector, factor: float) -> Vector:
+    """a times a factor."""
+    return (a[0] * factor, a[1] * factor, a[2] * factor)
+
+
+def unit(a: Vector) -> Vector:
+    """a at unit length. Raises ZeroDivisionError for zero."""
+    return scaled(a, 1.0 / norm(a))
+
+
+def turning_rate(v: Vector, v_rate: Vector) -> Vector:
+    """Angular velocity, rad/s, with which the direction of a vector turns, given the vector's rate: v x v' / |v|2."""
+    return scaled(cross(v, v_rate), 1.0 / dot(v, v))

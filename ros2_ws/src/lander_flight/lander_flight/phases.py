@@ -1,0 +1,72 @@
+"""The phases of the landing: the numbered table that guidance flies, messages carry and docs/guidance.md shows."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Phase(IntEnum):
+    """Numbers as in lander_interfaces/msg/GuidanceCommand."""
+
+    DEORBIT = 0
+    COAST = 1
+    BRAKING = 2
+    PITCH_UP = 3
+    TERMINAL = 4
+    TOUCHDOWN = 5
+    SAFE = 6
+
+
+class Row(NamedTuple):
+    """What a phase is."""
+
+    phase: Phase
+    steering: str
+    engines: str
+    ends: str
+
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        Phase.DEORBIT,
+        "against the velocity at the middle of the burn",
+        "main",
+        "sensed velocity change reaches the plan",
+    ),
+    Row(Phase.COAST, "holds the attitude of ignition", "none", "range to go equals what the braking arc will cover"),
+    Row(
+        Phase.BRAKING,
+        "along the primer vector of the fuel-optimal arc to the gate",
+        "main, assist at the level that makes the range",
+        "arc flown: at the gate, about 2.4 km high",
+    ),
+    Row(
+        Phase.PITCH_UP,
+        "quadratic acceleration to 1 km above the target, upright",
+        "main, assist as needed",
+        "at 1 km",
+    ),
+    Row(
+        Phase.TERMINAL,
+        "speed by height; horizontal velocity nulled by small tilts",
+        "assist; main only if stopping needs it",
+        "close to the ground for the uncertainty of altitude",
+    ),
+    Row(
+        Phase.TOUCHDOWN,
+        "constant slow descent, nearly upright",
+        "assist until contact, then none",
+        "engines cut and lander still",
+    ),
+    Row(Phase.SAFE, "none", "none", "never"),
+)
+
+
+def markdown() -> str:
+    """The table as docs/guidance.md shows it."""
+    lines = ["| no. | phase | steering | engines | ends when |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row.phase.value} | {row.phase.name} | {row.steering} | {row.engines} | {row.ends} |" for row in TABLE
+    ]
+    return "\n".join(lines)
