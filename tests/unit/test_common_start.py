@@ -76,7 +76,7 @@ def test_the_deorbit_starts_on_the_circle() -> None:
     start = nominal_start(DEORBIT)
     assert_allclose(heights(start.r_mci, start.v_mci), (100e3, 100e3), atol=50.0)  # sqrt of rounding in e
     assert_allclose(np.linalg.norm(start.r_mci) - REFERENCE_RADIUS_M, 100e3, atol=1e-6)
-    assert_allclose(np.linalg.norm(start.v_mci), 1633.5, atol=0.05)  # landing-history: 100 km circle
+    assert_allclose(np.linalg.norm(start.v_mci), 1633.5, atol=0.05)  # of a 100 km circle
 
 
 def test_the_deorbit_burn_is_hohmanns() -> None:

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lander_common.mission import Mission
-from lander_runtime.messages import LandingResult, Message, SimEvent
+from lander_runtime.messages import LandingResult, Message
 from lander_terrain.terrain import Terrain
 from lander_world.contact import BROKEN, LOAD
 from lander_world.landing import Motion, Verdict, excess, footprint_slope_deg, is_still, motion, verdict
 from lander_world.parameters import LandingLimits
 from lander_world.report import R_SITE
+from lander_world.vehicle_events import event
 from lander_world.world import World
 
 Array = NDArray[np.float64]
@@ -62,20 +63,20 @@ class Judge:
             f"{at.vertical_speed_m_s:.2f} m/s down, {at.horizontal_speed_m_s:.2f} m/s across, "
             f"tilt {at.tilt_deg:.1f} deg, {at.rate_deg_s:.1f} deg/s, on a slope of {self._slope_deg:.1f} deg"
         )
-        events = [_event("first_contact", "lander", at.vertical_speed_m_s, text)]
+        events = [event("first_contact", "lander", at.vertical_speed_m_s, text)]
         speeds = Motion(at.vertical_speed_m_s, at.horizontal_speed_m_s, 0.0, 0.0)
         beyond = excess(speeds, 0.0, self._limits.survivable)
         return events + (self._crashed(f"hit the ground at {', '.join(beyond)}", at) if beyond else [])
 
     def _watch_legs(self) -> list[Message]:
-        pads = self._world.plant.ground[2]
+        pads = self._world.plant.ground.pads
         events: list[Message] = []
         if pads[:, BROKEN].sum() > self._broken:
             self._broken = int(pads[:, BROKEN].sum())
             for leg in np.flatnonzero(pads[:, BROKEN]):
                 load = float(pads[leg, LOAD])
                 if load > 0.0:
-                    events.append(_event("leg_broken", f"leg_{leg}", load, f"leg {leg} broke under {load:.0f} N"))
+                    events.append(event("leg_broken", f"leg_{leg}", load, f"leg {leg} broke under {load:.0f} N"))
             events += self._crashed("a leg broke", motion(self._world.plant.state))
         return events
 
@@ -91,7 +92,7 @@ class Judge:
         if self._crash:
             return []
         self._crash, self._crash_s = reason, self._world.time_s
-        return [_event("crash", "lander", moving.vertical_speed_m_s, f"m/s down: {reason}")]
+        return [event("crash", "lander", moving.vertical_speed_m_s, f"m/s down: {reason}")]
 
     def _watch_rest(self) -> list[Message]:
         now = self._world.time_s
@@ -103,7 +104,7 @@ class Judge:
             return []
         self.at_rest = True
         since = self._still_since_s - self._touchdown_s
-        return [_event("at_rest", "lander", since, f"still from {since:.1f} s after first contact")]
+        return [event("at_rest", "lander", since, f"still from {since:.1f} s after first contact")]
 
     def _is_over(self) -> bool:
         now = self._world.time_s
@@ -155,7 +156,3 @@ class Judge:
         if self._touchdown is None:
             return Verdict("lost", f"did not land within {self._time_limit_s:g} s")
         return verdict(self._touchdown, self._slope_deg, now, slope_deg, is_still(now, self._limits), self._limits)
-
-
-def _event(kind: str, subject: str, value: float, text: str) -> Message:
-    return SimEvent(kind=kind, subject=subject, value=value, text=text)

@@ -7,16 +7,17 @@ from typing import ClassVar
 import numpy as np
 
 from lander_common.mission import Mission
-from lander_runtime.messages import Message, SimEvent, Truth
+from lander_runtime.messages import Message, Truth
 from lander_runtime.subsystem import Inputs, Outputs, Tick, TimeOwner
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
-from lander_world import report, thrusters
+from lander_world import report
 from lander_world.contact import TOUCHED
 from lander_world.judge import Judge
 from lander_world.parameters import LandingLimits, WorldParameters
 from lander_world.telemetry import Telemetry
 from lander_world.valves import ValveDrivers
+from lander_world.vehicle_events import VehicleEvents
 from lander_world.world import World
 
 
@@ -31,14 +32,12 @@ class Physics(TimeOwner):
         self.world = World(mission, parameters, terrain.data)
         self._judge = Judge(mission, self.world, terrain, mission.part("limits", LandingLimits))
         self._valves = ValveDrivers(mission.vehicle, parameters.valves.command_hold_s)
+        self._events = VehicleEvents(self.world, parameters.tick.powered_s)
         self._telemetry = Telemetry(mission, parameters.telemetry)
         self._powered_ns = round(parameters.tick.powered_s * 1e9)
         self._coast_ns = round(parameters.tick.coast_s * 1e9)
         self._coast_above_m = parameters.tick.coast_above_m
         self._stamp_ns = 0
-        self._low_rate = False
-        self._main_open = False
-        self._dry = np.zeros(2, dtype=np.bool_)
 
     def next_step_ns(self, inputs: Inputs) -> int:
         """A short tick; where flight software asks for it and may have it, a long one, to a whole multiple of it."""
@@ -80,7 +79,7 @@ class Physics(TimeOwner):
             on_s = self._valves.open_times(tick, inputs)
             self.world.move(on_s, (tick.stamp_ns - tick.step_ns) * 1e-9, tick.step_s)
             self._stamp_ns = tick.stamp_ns
-            events = self._tank_and_engine_events(tick) + self._judge.watch()
+            events = self._events.watch(tick.step_s) + self._judge.watch()
         return self._outputs(tick, events)
 
     def _outputs(self, tick: Tick, events: list[Message]) -> Outputs:
@@ -100,29 +99,8 @@ class Physics(TimeOwner):
 
     def _touching(self) -> int:
         """Bit i: pad i touched within the tick."""
-        touched = self.world.plant.ground[2][:, TOUCHED]
+        touched = self.world.plant.ground.pads[:, TOUCHED]
         return sum(1 << i for i, value in enumerate(touched.tolist()) if value)
-
-    def _tank_and_engine_events(self, tick: Tick) -> list[Message]:
-        events: list[Message] = []
-        main_open = bool(self.world.plant.engines[0, thrusters.OPEN_FOR] > 0.0)
-        if main_open != self._main_open:
-            self._main_open = main_open
-            kind = "main_engine_on" if main_open else "main_engine_off"
-            text = f"{self.propellant_kg:.1f} kg of propellant left"
-            events.append(SimEvent(kind=kind, subject="main_engine", value=self.propellant_kg, text=text))
-        for i, name in enumerate(("main_tank", "rcs_tank")):
-            if self.world.plant.tanks[i] == 0.0 and not self._dry[i]:
-                self._dry[i] = True
-                events.append(
-                    SimEvent(kind="tank_dry", subject=name, value=0.0, text=f"{name} has no usable propellant left")
-                )
-        low_rate = tick.step_ns > self._powered_ns
-        if low_rate != self._low_rate:
-            self._low_rate = low_rate
-            kind = "low_rate_on" if low_rate else "low_rate_off"
-            events.append(SimEvent(kind=kind, subject="tick", value=tick.step_s, text="s, length of the tick"))
-        return events
 
 
 def truth_message(numbers: np.ndarray[tuple[int], np.dtype[np.float64]], step_ns: int, touching: int) -> Message:
