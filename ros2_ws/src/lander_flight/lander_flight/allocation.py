@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lander_common.mission import AssistRing, Rcs
 from lander_common.quaternion import Vector
 
+Array = NDArray[np.float64]
 Matrix3 = tuple[Vector, Vector, Vector]
 
 _ITERATIONS = 20  # the solver needs fewer than ten; a bound, so that a tick's work is bounded
@@ -62,7 +63,11 @@ class BoundedAllocation:
         """`columns`: effect of each actuator at full level, in units in which full effects are of order 1."""
         self._columns = [(float(a), float(b), float(c)) for a, b, c in columns]
         self._softness = softness
-        self._inverse = inverse3(self._curvature(self._columns))
+        (xx, xy, xz), (_, yy, yz), (_, _, zz) = self._curvature(self._columns)
+        x, y, z = softness
+        self._inverse = inverse3(
+            ((xx - x, xy, xz), (xy, yy - y, yz), (xz, yz, zz - z))
+        )  # exact where nothing is bounded
 
     def solve(self, wanted: Vector) -> tuple[list[float], bool]:
         """Levels for a wanted effect, within the box whatever is wanted; and whether no level had to be bounded."""
@@ -78,28 +83,33 @@ class BoundedAllocation:
         for _ in range(_ITERATIONS):
             if max(map(abs, slope)) < _CONVERGED:
                 break
-            free = [(a, b, c) for a, b, c in self._columns if 0.0 < a * y[0] + b * y[1] + c * y[2] < 1.0]
+            y0, y1, y2 = y
+            free = [(a, b, c) for a, b, c in self._columns if 0.0 < a * y0 + b * y1 + c * y2 < 1.0]
             step = multiply3(inverse3(self._curvature(free)), (-slope[0], -slope[1], -slope[2]))
-            y, slope = self._advanced(wanted, y, step)
+            y, slope = self._advanced(wanted, y, slope, step)
         return y
 
-    def _advanced(self, wanted: Vector, y: Vector, step: Vector) -> tuple[Vector, Vector]:
+    def _advanced(self, wanted: Vector, y: Vector, slope: Vector, step: Vector) -> tuple[Vector, Vector]:
         """The end of a Newton step and the slope there; it ends where the dual stops to fall."""
         there = along(y, step, 1.0)
-        slope = self._slope(wanted, there)
-        if dot(slope, step) <= _CONVERGED:
-            return there, slope
-        there = along(y, step, self._line_search(wanted, y, step))
+        slope_there = self._slope(wanted, there)
+        if dot(slope_there, step) <= _CONVERGED:
+            return there, slope_there
+        there = along(y, step, self._line_search(y, step, dot(slope, step)))
         return there, self._slope(wanted, there)
 
     def _slope(self, wanted: Vector, y: Vector) -> Vector:
         """Gradient of the dual: B clip(B^T y) + softness y - v."""
         sx, sy, sz = self._softness
-        gx, gy, gz = sx * y[0] - wanted[0], sy * y[1] - wanted[1], sz * y[2] - wanted[2]
+        y0, y1, y2 = y
+        gx, gy, gz = sx * y0 - wanted[0], sy * y1 - wanted[1], sz * y2 - wanted[2]
         for a, b, c in self._columns:
-            level = a * y[0] + b * y[1] + c * y[2]
-            if level > 0.0:
-                level = min(level, 1.0)
+            level = a * y0 + b * y1 + c * y2
+            if level >= 1.0:
+                gx += a
+                gy += b
+                gz += c
+            elif level > 0.0:
                 gx += a * level
                 gy += b * level
                 gz += c * level
@@ -117,20 +127,29 @@ class BoundedAllocation:
             yz += b * c
         return ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))
 
-    def _line_search(self, wanted: Vector, y: Vector, step: Vector) -> float:
-        """Length below 1 at which the slope along the step vanishes: it is linear between where levels meet bounds."""
-        bends = [1.0]
+    def _line_search(self, y: Vector, step: Vector, fall: float) -> float:
+        """Length at which the slope along the step, `fall` (negative) at its beginning, comes to vanish.
+
+        The slope grows linearly between the lengths at which levels meet their bounds: a level adds the square of its
+        rate to the growth while it is free.
+        """
+        sx, sy, sz = self._softness
+        growth = sx * step[0] * step[0] + sy * step[1] * step[1] + sz * step[2] * step[2]
+        changes = []
         for column in self._columns:
             level, rate = dot(column, y), dot(column, step)
             if rate != 0.0:
-                bends += [length for length in (-level / rate, (1.0 - level) / rate) if 0.0 < length < 1.0]
-        at, slope_at = 0.0, dot(self._slope(wanted, y), step)
-        for bend in sorted(bends):
-            slope = dot(self._slope(wanted, along(y, step, bend)), step)
-            if slope >= 0.0:
-                return at + (bend - at) * slope_at / (slope_at - slope)
-            at, slope_at = bend, slope
-        return at
+                ends = (-level / rate, (1.0 - level) / rate)
+                changes += [(min(ends), rate * rate), (max(ends), -rate * rate)]
+        at = 0.0
+        for length, change in sorted(changes):
+            if length > at:
+                if fall + growth * (length - at) >= 0.0:
+                    break
+                fall += growth * (length - at)
+                at = length
+            growth += change
+        return at - fall / growth
 
 
 def along(start: Vector, step: Vector, length: float) -> Vector:
@@ -165,11 +184,12 @@ def multiply3(m: Matrix3, v: Vector) -> Vector:
 class RingAllocation:
     """Duties of the assist ring for thrust along +z and torque about x and y; torque goes before thrust."""
 
-    _SOFTNESS: Vector = (1e-6, 1e-9, 1e-9)  # thrust, torque, torque: which gives way, and how exact the rest is
+    _SOFTNESS: Vector = (1e-5, 1e-9, 1e-9)  # thrust, torque, torque: which gives way, and how exact the rest is
 
     def __init__(self, ring: AssistRing, com_body_m: Vector) -> None:
         self._thrust_n = ring.thrust_n
         self._torque_n_m = ring.thrust_n * ring.radius_m
+        self._most = float(ring.count)
         force = (0.0, 0.0, ring.thrust_n)
         self.torques_n_m = [torque_about(com_body_m, position, force) for position in ring_positions(ring)]
         columns = [(1.0, torque[0] / self._torque_n_m, torque[1] / self._torque_n_m) for torque in self.torques_n_m]
@@ -180,8 +200,8 @@ class RingAllocation:
 
         Where several ways lead there, it is the least squares of the duties.
         """
-        scale = self._torque_n_m
-        return self._bounded.solve((thrust_n / self._thrust_n, torque_x_n_m / scale, torque_y_n_m / scale))
+        level = min(thrust_n / self._thrust_n, self._most)  # what is beyond all reach would only cost the solver steps
+        return self._bounded.solve((level, torque_x_n_m / self._torque_n_m, torque_y_n_m / self._torque_n_m))
 
 
 @dataclass(frozen=True)
@@ -241,23 +261,23 @@ class RcsAllocation:
         return [on * scale if on * scale >= shortest else 0.0 for on in on_s]
 
 
-def cheapest_combination(effects: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def cheapest_combination(effects: Array, wanted: Array) -> Array | None:
     """Non-negative levels with the least sum whose effect is as wanted, or None where there are none.
 
     `effects`: (3, n), `wanted`: (3,); the result is (n,), the mean of all equally cheap basic solutions.
     """
-    count = effects.shape[1]
-    found: list[NDArray[np.float64]] = []
-    for basis in combinations(range(count), 3):
-        square = effects[:, basis]
-        if np.linalg.cond(square) > 1e9:
-            continue
-        levels = np.zeros(count)
-        levels[list(basis)] = np.linalg.solve(square, wanted)
-        if levels.min() > -1e-12:
-            found.append(levels)
-    if not found:
+    bases = np.array(list(combinations(range(effects.shape[1]), 3)))
+    squares = effects.T[bases].transpose(0, 2, 1)
+    levels = np.linalg.pinv(squares, rcond=1e-9) @ wanted
+    met = np.linalg.norm((squares @ levels[:, :, None])[:, :, 0] - wanted, axis=1) < 1e-9 * np.linalg.norm(wanted)
+    possible = met & (levels.min(axis=1) > -1e-12)
+    if not possible.any():
         return None
-    least = min(levels.sum() for levels in found)
-    cheapest = {tuple(np.round(levels, 12)): levels for levels in found if levels.sum() < least * (1.0 + 1e-9)}
-    return np.asarray(sum(cheapest.values()) / len(cheapest))
+    costs = levels.sum(axis=1)
+    found = []
+    for i in np.flatnonzero(possible & (costs < costs[possible].min() * (1.0 + 1e-9))):
+        shares = np.zeros(effects.shape[1])
+        shares[bases[i]] = levels[i]
+        if not any(np.allclose(shares, other) for other in found):
+            found.append(shares)
+    return np.asarray(np.mean(found, axis=0))

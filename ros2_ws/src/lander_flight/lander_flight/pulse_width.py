@@ -12,7 +12,7 @@ class PulseWidthModulator:
 
     A thruster's on-time in a frame is 0, the whole frame, or anything from the minimum on-time to the frame less the
     minimum off-time. What rounding to that leaves over is owed to the next frame (first-order sigma-delta), so the mean
-    of the open time is the mean of the duty.
+    of the open time is the mean of the duty, from the first frame of each thruster on.
 
     A valve that opens and shuts with the same delay, and thrust that builds up and decays with the same time constant,
     give an impulse of thrust times open time. Where the build-up takes longer by `lost_s`, so much is added to each
@@ -55,6 +55,7 @@ class PulseWidthModulator:
         self.owed_s = [0.0] * count  # asked for less commanded so far
         self._left_s = [0.0] * count  # of the pulse under way
         self._open = [False] * count  # at the end of the latest tick
+        self._begun = [False] * count  # whether there has been a frame
         self._beat = 0
 
     def step(self, duties: Sequence[float]) -> list[float]:
@@ -78,6 +79,8 @@ class PulseWidthModulator:
 
     def _begin(self, i: int, duty: float) -> None:
         """Choose the on-time of a thruster for the frame that begins."""
+        if not self._begun[i]:
+            self._begun[i], self.owed_s[i] = True, 0.0
         lost_s = 0.0 if self._open[i] else self._lost_s
         pulse_s = self._nearest_s(self.owed_s[i] + duty * self._frame_s + lost_s)
         self._left_s[i] = pulse_s

@@ -21,7 +21,7 @@ from lander_runtime.messages import GuidanceCommand, ThrottleCommand, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 ZERO: Vector = (0.0, 0.0, 0.0)
-_COM_STEP_M = 0.005  # the allocations are computed anew when the centre of mass has moved so far
+_COM_STEP_M = 0.01  # the allocations are computed anew when the centre of mass has moved so far
 
 
 class Demand(NamedTuple):
