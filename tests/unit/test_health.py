@@ -430,7 +430,7 @@ def test_the_table_comes_out_as_rows_for_documents(mission: Mission) -> None:
     rows = checks(mission)
     assert [row.id for row in rows] == sorted({row.id for row in rows})
     for row in rows:
-        assert row.id and row.name and row.about and row.unit and row.phases and row.reason
+        assert all((row.id, row.name, row.about, row.unit, row.phases, row.reason))
         assert row.warn or row.error or row.stale
     assert next(row.stale for row in rows if row.name == "imu_age") == "> 0.04"
     assert band_text((-1.0, 2.5)) == "< -1 or > 2.5"
