@@ -87,8 +87,8 @@ class CraterLaw:
 def depth_to_diameter_limits(parameters: Craters, diameter: float) -> tuple[float, float]:
     """Shallowest and deepest depth over diameter of craters of a diameter, m.
 
-    Simple craters from 1 km keep their ratio up to about 15 km; complex ones above are shallower: depth 1.044 D^0.301 (km,
-    Pike 1977).
+    Simple craters from 1 km keep their ratio up to about 15 km; complex ones above are shallower: depth 1.044 D^0.301
+    (km, Pike 1977).
     """
     p = parameters
     rise = log(max(diameter / p.equilibrium_largest_m, 1.0)) / log(max(1e3 / p.equilibrium_largest_m, 1.001))
@@ -304,7 +304,7 @@ def _floor_share(diameter: float) -> float:
 
 
 @jit
-def list_craters(levels: Array, bounds: tuple[float, float, float, float], smallest: float, found: Array) -> int:
+def list_craters(levels: Array, bounds: Array, smallest: float, found: Array) -> int:
     """Write (e, n, diameter, depth) of the craters with centres in bounds (e from, e to, n from, n to) into `found`.
 
     Returns their number, which may exceed the rows of `found`; only so many are written.

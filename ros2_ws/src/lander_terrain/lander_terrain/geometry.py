@@ -12,6 +12,7 @@ from math import atan2, cos, sin, sqrt
 
 from lander_terrain.jit import jit
 
+_NO_ARC_M = 1e-6  # m: turns the local frame by less than rounding shows
 _SMALL_ANGLE = 1e-2  # rad: below this the series are exact to rounding
 
 
@@ -79,7 +80,7 @@ def local_to_site(radius: float, e: float, n: float, x: float, y: float, z: floa
     up is radial, and its first two axes are those of the map.
     """
     arc = sqrt(e * e + n * n)
-    if arc == 0.0:
+    if arc < _NO_ARC_M:
         return x, y, z
     c, s = cos(arc / radius), sin(arc / radius)
     de, dn = e / arc, n / arc

@@ -137,7 +137,7 @@ def structure_function(lags: Array, lattices: Array, amplitudes: Array) -> Array
 def _decorrelation(ratios: Array) -> Array:
     """One minus the correlation of the noise over lags in units of the lattice spacing."""
     known = np.linspace(0.025, 3.0, 120)  # from 2 sqrt(2) on, two points share no corner
-    curvature = np.interp(ratios, known, _decorrelation_at(known) / known**2)  # nearly even, so that short lags are exact too
+    curvature = np.interp(ratios, known, _decorrelation_at(known) / known**2)  # level towards 0: right for short lags
     return np.where(ratios < known[-1], curvature * ratios**2, 1.0)
 
 

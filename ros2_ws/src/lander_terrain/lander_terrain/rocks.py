@@ -45,7 +45,7 @@ class RockField:
             self.density(self.parameters.smallest_m),
             self.parameters.ejecta_factor,
             diameters,
-            bounds_m,
+            np.array(bounds_m, float),
         )
         return np.array(rows).reshape(-1, 3)
 
@@ -70,7 +70,7 @@ def _rocks(
     density: float,
     ejecta_factor: float,
     diameters: Array,
-    bounds: tuple[float, float, float, float],
+    bounds: Array,
 ) -> list[tuple[float, float, float]]:
     found = [(0.0, 0.0, 0.0) for _ in range(0)]
     for column in range(floor(bounds[0] / _CELL_M), floor(bounds[1] / _CELL_M) + 1):

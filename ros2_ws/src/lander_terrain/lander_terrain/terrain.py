@@ -69,36 +69,37 @@ class Terrain:
 
     def height(self, e: float, n: float) -> float:
         """Height, m, at map coordinates, m."""
-        return float(surface.height_at(self.data, e, n))
+        return float(surface.height_at(self.data, float(e), float(n)))
 
     def heights(self, e: Array, n: Array, baseline_m: float = 0.0) -> Array:
         """Heights, m, at arrays of map coordinates, m, without detail below a baseline, m; shape as the arguments'."""
-        e, n = np.broadcast_arrays(np.asarray(e, float), np.asarray(n, float))
-        return np.asarray(arrays.heights(self.data, e.ravel(), n.ravel(), baseline_m)).reshape(e.shape)
+        flat_e, flat_n, shape = _flattened(e, n)
+        return arrays.heights(self.data, flat_e, flat_n, float(baseline_m)).reshape(shape)
 
     def grid(self, east_m: float, north_m: float, spacing_m: float, shape: tuple[int, int], baseline_m: float) -> Array:
         """Heights, m, on a grid of map coordinates from its south-west sample; shape (rows to north, columns to east).
 
         Several times faster than `heights`, equal to it within rounding.
         """
-        return np.asarray(arrays.grid(self.data, east_m, north_m, spacing_m, shape[0], shape[1], baseline_m))
+        place = _floats((east_m, north_m, spacing_m))
+        return arrays.grid(self.data, *place, *shape, float(baseline_m))
 
     def normal(self, e: float, n: float) -> Array:
         """Unit normal at map coordinates, m, in the local frame (east, north as the map's axes, up); shape (3,)."""
-        return np.array(surface.height_and_normal(self.data, e, n)[1:])
+        return np.array(surface.height_and_normal(self.data, float(e), float(n))[1:])
 
     def albedo(self, e: float, n: float) -> float:
         """Reflectance at normal incidence and zero phase at map coordinates, m."""
-        return float(surface.albedo_at(self.data, e, n))
+        return float(surface.albedo_at(self.data, float(e), float(n)))
 
     def slope_deg(self, e: float, n: float, baseline_m: float) -> float:
         """Slope, deg, of the plane through points half a baseline, m, to either side of map coordinates, m."""
-        return float(surface.slope_at(self.data, e, n, baseline_m))
+        return float(surface.slope_at(self.data, float(e), float(n), float(baseline_m)))
 
     def slopes_deg(self, e: Array, n: Array, baseline_m: float) -> Array:
         """Slopes, deg, at arrays of map coordinates, m."""
-        e, n = np.broadcast_arrays(np.asarray(e, float), np.asarray(n, float))
-        return np.asarray(arrays.slopes(self.data, e.ravel(), n.ravel(), baseline_m)).reshape(e.shape)
+        flat_e, flat_n, shape = _flattened(e, n)
+        return arrays.slopes(self.data, flat_e, flat_n, float(baseline_m)).reshape(shape)
 
     def ray_range(
         self, origin_site: Sequence[float], direction_site: Sequence[float], max_range_m: float
@@ -107,35 +108,43 @@ class Terrain:
 
         Both are NaN where there is nothing within `max_range_m`, or the origin is below the surface.
         """
-        x, y, z = origin_site
-        dx, dy, dz = direction_site
-        distance, incidence = rays.ray_range(self.data, x, y, z, dx, dy, dz, max_range_m)
+        place, direction = _floats(origin_site), _floats(direction_site)
+        distance, incidence = rays.ray_range(self.data, *place, *direction, float(max_range_m))
         return float(distance), float(incidence)
 
     def altitude(self, r_site: Sequence[float]) -> float:
         """Height, m, of a point in site coordinates, m, above the surface, along the local radius."""
-        x, y, z = r_site
-        return float(surface.altitude_at(self.data, x, y, z))
+        return float(surface.altitude_at(self.data, *_floats(r_site)))
 
     def to_map(self, r_site: Sequence[float]) -> tuple[float, float, float]:
         """Map coordinates and height above the sphere (e, n, h), m, of a point in site coordinates, m."""
-        x, y, z = r_site
-        e, n, h = surface.site_to_map(self.data, x, y, z)
-        return float(e), float(n), float(h)
+        return surface.site_to_map(self.data, *_floats(r_site))
 
     def to_site(self, e: float, n: float, h: float) -> Array:
         """Site coordinates, m, of a point at map coordinates and a height above the sphere, m; shape (3,)."""
-        return np.array(surface.map_to_site_at(self.data, e, n, h))
+        return np.array(surface.map_to_site_at(self.data, float(e), float(n), float(h)))
 
     def craters(self, bounds_m: tuple[float, float, float, float], smallest_m: float) -> Array:
         """Craters with centres in bounds (e from, e to, n from, n to): rows of e, n, diameter, depth, m."""
-        found = np.empty((list_craters(self.data.craters, bounds_m, smallest_m, np.empty((0, 4))), 4))
-        list_craters(self.data.craters, bounds_m, smallest_m, found)
+        corners = np.array(bounds_m, float)
+        found = np.empty((list_craters(self.data.craters, corners, float(smallest_m), np.empty((0, 4))), 4))
+        list_craters(self.data.craters, corners, float(smallest_m), found)
         return found
 
     def rocks(self, bounds_m: tuple[float, float, float, float]) -> Array:
         """Rocks with centres in bounds (e from, e to, n from, n to): rows of e, n, diameter, m; shape (k, 3)."""
         return np.empty((0, 3)) if self.rock_field is None else self.rock_field.within(self.data, bounds_m)
+
+
+def _flattened(e: Array, n: Array) -> tuple[Array, Array, tuple[int, ...]]:
+    e, n = np.broadcast_arrays(np.asarray(e, float), np.asarray(n, float))
+    return e.flatten(), n.flatten(), e.shape
+
+
+def _floats(vector: Sequence[float]) -> tuple[float, float, float]:
+    """Three floats, so that numba compiles for one kind of number only."""
+    x, y, z = vector
+    return float(x), float(y), float(z)
 
 
 def _fractal(parameters: Fractal | None, random: np.random.Generator) -> Array:
