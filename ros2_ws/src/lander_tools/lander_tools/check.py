@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from lander_tools.run_folder import project_root
+from lander_tools.project import project_root
 
 CHECKS = {
     "lint": ("ruff", "check", "--quiet", "."),

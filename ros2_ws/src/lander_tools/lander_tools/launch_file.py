@@ -46,6 +46,12 @@ class Table(dict[Any, Any]):
     lines: Mapping[Any, int] = {}
 
 
+class Row(list[Any]):
+    """A YAML list that knows the lines of its items."""
+
+    lines: Sequence[int] = ()
+
+
 @dataclass(frozen=True)
 class Argument:
     """An argument that a launch file declares."""
@@ -83,6 +89,13 @@ def _table(loader: _Loader, node: yaml.MappingNode) -> Table:
     return table
 
 
+def _row(loader: _Loader, node: yaml.SequenceNode) -> Row:
+    row = Row(loader.construct_sequence(node, deep=True))
+    row.lines = [item.start_mark.line + 1 for item in node.value]
+    return row
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_SEQUENCE_TAG, _row)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _table)
 
 
@@ -100,7 +113,7 @@ def plan(path: Path, arguments: Mapping[str, str], environment: Mapping[str, str
     return processes
 
 
-def _read(path: Path) -> list[Any]:
+def _read(path: Path) -> Row:
     try:
         with path.open(encoding="utf-8") as text:
             document = yaml.load(text, _Loader)
@@ -109,24 +122,23 @@ def _read(path: Path) -> list[Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise LaunchError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    if not isinstance(document, Table) or list(document) != ["launch"] or not isinstance(document["launch"], list):
+    if not isinstance(document, Table) or list(document) != ["launch"] or not isinstance(document["launch"], Row):
         raise LaunchError(f"{path}:1: a launch file is a list of elements under the one key `launch`")
-    elements: list[Any] = document["launch"]
+    elements: Row = document["launch"]
     return elements
 
 
-def _elements(path: Path, items: Sequence[Any], line: int = 1) -> Iterator[tuple[str, Any]]:
+def _elements(path: Path, items: Row) -> Iterator[tuple[str, Any]]:
     """Kind and body of each element of a list, after a look at its keys."""
-    for item in items:
-        line = getattr(item, "line", line)
+    for item, line in zip(items, items.lines, strict=True):
         if not isinstance(item, Table) or len(item) != 1:
             raise LaunchError(f"{path}:{line}: expected an element such as `- node: {{...}}`, got {item!r}")
         ((kind, body),) = item.items()
         if kind not in ELEMENTS:
             raise LaunchError(f"{path}:{line}: element `{kind}` is not supported; there are: {', '.join(ELEMENTS)}")
-        if kind == "group" and isinstance(body, list):
-            nested, body = body, Table(children=body)
-            body.line, body["children"] = line, nested
+        if kind == "group" and isinstance(body, Row):
+            body = Table(children=body)
+            body.line = line
         _check_keys(path, kind, body, ELEMENTS[kind], line)
         yield kind, body
 
@@ -164,7 +176,7 @@ class _Reader:
         yield from self._walk(_read(path))
         self._path, self._scope.folder = outer
 
-    def _walk(self, items: Sequence[Any]) -> Iterator[ProcessPlan]:
+    def _walk(self, items: Row) -> Iterator[ProcessPlan]:
         for kind, body in _elements(self._path, items):
             try:
                 if self._applies(body):

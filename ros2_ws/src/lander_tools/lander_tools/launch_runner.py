@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,10 @@ GRACE_S = 5.0  # between SIGINT, SIGTERM and SIGKILL, as in ROS launch
 DOMAINS = range(1, 102)  # above, DDS would use ports that Linux hands out to anybody
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded before any fork, where loading would not be safe
+
+
+class NoFreeDomainError(RuntimeError):
+    """Every DDS domain is in use."""
 
 
 class Display(Protocol):
@@ -74,7 +79,7 @@ class Runner:
         self._environment = environment
         self._display = display
         self._log_folder = log_folder
-        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._running: dict[str, int] = {}  # process ids, which are also those of their groups
         self._begun = False  # a node has reported progress
         self._end = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -123,40 +128,39 @@ class Runner:
             await _wait(self._end, plan.respawn_delay_s)
 
     async def _run_once(self, plan: ProcessPlan) -> int:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *interpreted(plan.command),
-                cwd=plan.cwd,
-                env={**self._environment, "PYTHONUNBUFFERED": "1", **plan.environment},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),
-            )
-        except OSError as error:
-            self._display.line(plan.name, f"cannot be started: {error}")
-            return 127
-        self._running[plan.name] = process
-        assert process.stdout is not None
-        relay = asyncio.create_task(self._relay(plan, process.stdout))
-        status = await process.wait()
-        _signal_group(process, signal.SIGKILL)  # what the process has left behind
-        await relay
-        del self._running[plan.name]
-        return status
-
-    async def _relay(self, plan: ProcessPlan, output: asyncio.StreamReader) -> None:
         with _log(self._log_folder, plan.name) as log:
-            async for line in _lines(output):
-                values = progress_values(line)
-                if values is not None:
-                    self._begun = True
-                    self._display.progress(values)
-                    continue
-                log.write(line + "\n")
-                if plan.output != "log":
-                    self._display.line(plan.name, line)
+            child = _Child(lambda line: self._relay(plan, line, log))
+            try:
+                transport, _ = await asyncio.get_running_loop().subprocess_exec(
+                    lambda: child,
+                    *interpreted(plan.command),
+                    cwd=plan.cwd,
+                    env={**self._environment, "PYTHONUNBUFFERED": "1", **plan.environment},
+                    stdin=subprocess.DEVNULL,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent(os.getpid()),
+                )
+            except OSError as error:
+                self._display.line(plan.name, f"cannot be started: {error}")
+                return 127
+            self._running[plan.name] = transport.get_pid()
+            with closing(transport):
+                await child.exited.wait()
+                _signal_group(transport.get_pid(), signal.SIGKILL)  # what the process has left behind
+                await child.closed.wait()
+            del self._running[plan.name]
+            return transport.get_returncode() or 0
+
+    def _relay(self, plan: ProcessPlan, line: str, log: IO[str]) -> None:
+        values = progress_values(line)
+        if values is not None:
+            self._begun = True
+            self._display.progress(values)
+            return
+        log.write(line + "\n")
+        if plan.output != "log":
+            self._display.line(plan.name, line)
 
     async def _close_all(self) -> None:
         """Once the end has come, end all processes, ever more firmly."""
@@ -167,15 +171,45 @@ class Runner:
             if not self._running:
                 return
             self._hurry.clear()
-            for process in self._running.values():
-                _signal_group(process, number)
-                _signal_group(process, signal.SIGCONT)  # a stopped process does not hear the others
+            for pid in self._running.values():
+                _signal_group(pid, number)
+                _signal_group(pid, signal.SIGCONT)  # a stopped process does not hear the others
             await self._until_all_ended(GRACE_S)
 
     async def _until_all_ended(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while self._running and not self._hurry.is_set() and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
+
+
+class _Child(asyncio.SubprocessProtocol):
+    """Cuts the output of a process into lines, and tells when it has exited and when its output has ended.
+
+    Not the streams of asyncio, which tell of the exit only when the output has ended: a child of the process that keeps
+    it open would hide that the process has died.
+    """
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._rest = b""
+        self.exited = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Hand on the lines that are whole."""
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for line in whole:
+            self._on_line(line.decode(errors="replace").rstrip("\r"))
+
+    def process_exited(self) -> None:
+        """The process is no more; others may still write to its output."""
+        self.exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The output has ended; its last line need not have."""
+        if self._rest:
+            self._on_line(self._rest.decode(errors="replace"))
+        self.closed.set()
 
 
 def describe_status(status: int) -> str:
@@ -209,7 +243,7 @@ def free_domain() -> Iterator[int]:
     """A DDS domain that nobody on this machine uses; it stays reserved while the context lasts.
 
     The reservation is a socket in Linux's abstract namespace: no other run can have the same name, and it vanishes with
-    the process that holds it, however that ends. Raises RuntimeError where all are taken.
+    the process that holds it, however that ends. Raises NoFreeDomainError where all are taken.
     """
     for domain in DOMAINS:
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as reservation:
@@ -220,7 +254,7 @@ def free_domain() -> Iterator[int]:
             if _is_silent(domain):
                 yield domain
                 return
-    raise RuntimeError(f"all DDS domains from {DOMAINS[0]} to {DOMAINS[-1]} are in use on this machine")
+    raise NoFreeDomainError(f"all DDS domains from {DOMAINS[0]} to {DOMAINS[-1]} are in use on this machine")
 
 
 def _is_silent(domain: int) -> bool:
@@ -274,25 +308,14 @@ def _die_with_parent(parent: int) -> Callable[[], None]:
     return ask
 
 
-def _signal_group(process: asyncio.subprocess.Process, number: int) -> None:
+def _signal_group(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        os.killpg(pid, number)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(event.wait(), timeout_s)
-
-
-async def _lines(stream: asyncio.StreamReader) -> Any:
-    """Lines of any length; the last need not end."""
-    rest = b""
-    while chunk := await stream.read(65536):
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.decode(errors="replace").rstrip("\r")
-    if rest:
-        yield rest.decode(errors="replace")
 
 
 @contextmanager

@@ -7,27 +7,32 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import click
 
 from lander_common.mission import resolve
 from lander_runtime.config import ConfigError
 from lander_tools import run_folder, verdict
+from lander_tools.bag import Bag, BagError
 from lander_tools.launch_display import display
 from lander_tools.launch_file import LaunchError, plan
-from lander_tools.launch_runner import Outcome, free_domain, isolated, launch
+from lander_tools.launch_runner import NoFreeDomainError, Outcome, free_domain, isolated, launch
+from lander_tools.project import project_root, version
+from lander_tools.run_folder import RunFolder, RunFolderError
+from lander_tools.verdict import Verdict
 
 LAUNCH_FILE = Path("launch") / "descent.launch.yaml"
 TRANSPORTS = ("lockstep", "wall-clock", "in-process")
 RUN_RECORD_FILE = "run_record.json"  # the conductor's counts and the result, as physics leaves them
 REAL_TIME = 1.0
+FAILED_TO_RUN = 2  # exit status
 
 
 @dataclass(frozen=True)
@@ -127,66 +132,56 @@ def run(request: Request, out: Path | None) -> int:
     """Fly, write the verdict, say it; return the exit status."""
     try:
         mission = resolve(request.scenario, request.seed, request.choices, request.settings)
-        folder = run_folder.create(request.scenario, request.seed, out)
-    except (ConfigError, OSError) as error:
-        click.echo(f"{error}\nfailed to run: nothing was started", err=True)
-        return verdict.FAILED_TO_RUN
-    description = {
+        runs, now = project_root() / "runs", datetime.now(timezone.utc)
+        folder = run_folder.create(out and out.resolve(), mission.scenario.name, request.seed, now, runs)
+    except (ConfigError, RunFolderError) as error:
+        click.echo(f"{error}\nFAILED TO RUN: nothing was started", err=True)
+        return FAILED_TO_RUN
+    click.echo(f"run folder: {folder.path}")
+    folder.write_config(mission.resolved())
+    about = {
         "scenario": mission.scenario.name,
         "logic": mission.scenario.logic,
         "seed": request.seed,
         "transport": request.transport,
         "version": version(),
     }
-    click.echo(f"run folder: {folder}")
     fly = fly_in_process if request.transport == "in-process" else fly_over_dds
-    judged = fly(request, folder, description)
-    verdict.write(folder, judged)
-    if request.record and (folder / "bag").exists():
+    judged = fly(request, folder, about)
+    verdict.write(judged, folder.verdict)
+    if folder.bag.exists():
         draw_report(folder)
-    click.echo(verdict.describe(judged))
-    return verdict.exit_status(judged)
+    click.echo(judged)
+    return judged.exit_status
 
 
-def fly_over_dds(request: Request, folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
+def fly_over_dds(request: Request, folder: RunFolder, about: Mapping[str, Any]) -> Verdict:
     """Launch the nodes and wait for their end; return the verdict."""
-    path = run_folder.project_root() / LAUNCH_FILE
     try:
-        plans = plan(path, request.arguments(folder), os.environ)
-        if request.domain is not None:
-            outcome = launch_in(request.domain, plans, folder)
-        else:
-            with free_domain() as domain:
-                outcome = launch_in(domain, plans, folder)
-    except (LaunchError, RuntimeError) as error:
-        return verdict.failure(description, str(error))
-    return verdict_on(folder, outcome, description)
+        plans = plan(project_root() / LAUNCH_FILE, request.arguments(folder.path), os.environ)
+        with nullcontext(request.domain) if request.domain is not None else free_domain() as domain:
+            click.echo(f"to listen: export ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST")
+            with display(sys.stdout) as shown:
+                outcome = launch(plans, isolated(os.environ, domain, folder.logs), shown, folder.logs)
+    except (LaunchError, NoFreeDomainError) as error:
+        return verdict.failed_to_run(str(error), **about)
+    return verdict_on(folder, outcome, about)
 
 
-def launch_in(domain: int, plans: Sequence[Any], folder: Path) -> Outcome:
-    """Run the nodes in a DDS domain."""
-    click.echo(
-        f"ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST, for other ROS tools that want to listen"
-    )
-    logs = folder / "log"
-    with display(sys.stdout) as shown:
-        return launch(plans, isolated(os.environ, domain, logs), shown, logs)
-
-
-def verdict_on(folder: Path, outcome: Outcome, description: Mapping[str, Any]) -> dict[str, Any]:
+def verdict_on(folder: RunFolder, outcome: Outcome, about: Mapping[str, Any]) -> Verdict:
     """The verdict from what the nodes left in the run folder."""
     record: dict[str, Any] = {}
     with suppress(OSError, ValueError):
-        record = json.loads((folder / RUN_RECORD_FILE).read_text(encoding="utf-8"))
-    if record.get("result"):
-        return verdict.judge(description, record, record["result"])
-    if outcome.interrupted:
-        return verdict.failure(description, "interrupted")
-    culprit = f"{outcome.ended_by} ended before the landing was judged; see {folder / 'log'}"
-    return verdict.failure(description, culprit)
+        record = json.loads((folder.path / RUN_RECORD_FILE).read_text(encoding="utf-8"))
+    if not record.get("result"):
+        reason = "interrupted" if outcome.interrupted else f"{outcome.ended_by or 'all nodes'} ended before the landing"
+        return verdict.failed_to_run(f"{reason}; see {folder.logs}", **about)
+    with suppress(BagError), Bag(folder.bag) as bag:
+        return verdict.compose(record["result"], record, verdict.altitude_error_m(bag), **about)
+    return verdict.compose(record["result"], record, **about)
 
 
-def fly_in_process(request: Request, folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
+def fly_in_process(request: Request, _folder: RunFolder, about: Mapping[str, Any]) -> Verdict:
     """Fly in this process, without ROS; return the verdict."""
     from lander_runtime.messages import plain
     from lander_tools.fly import fly
@@ -199,17 +194,14 @@ def fly_in_process(request: Request, folder: Path, description: Mapping[str, Any
         "wall_time_s": wall_time_s,
         "real_time_factor": flight.sim_time_s / wall_time_s,
         "digest": flight.digest,
+        "deadline_misses": 0,
+        "nodes_lost": [],
     }
-    return verdict.judge(description, record, plain(flight.result))
+    return verdict.compose(plain(flight.result), record, **about)
 
 
-def draw_report(folder: Path) -> None:
+def draw_report(folder: RunFolder) -> None:
     """Draw the report of a run, and say where it is."""
     if find_spec("lander_tools.report"):
-        click.echo(f"report: {import_module('lander_tools.report').write_report(folder)}")
-
-
-def version() -> str:
-    """The version of the software, from its package manifest."""
-    manifest = ElementTree.parse(Path(__file__).resolve().parents[1] / "package.xml")
-    return str(manifest.findtext("version"))
+        import_module("lander_tools.report").write_report(folder)
+        click.echo(f"report: {folder.report}")
