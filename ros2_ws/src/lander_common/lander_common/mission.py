@@ -126,6 +126,7 @@ class Site(Parameters):
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
     longitude_deg: Annotated[float, Field(ge=-180, le=180)]
     elevation_m: float
+    ground_seed: Annotated[int, Field(ge=0)]  # of the ground's details: every run flies over the same ground
     touchdown_utc: str  # planned, for the Sun
     approach_azimuth_deg: Annotated[float, Field(ge=0, lt=360)]  # heading over ground at the target, from north to east
 

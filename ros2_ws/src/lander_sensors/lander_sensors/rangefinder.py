@@ -203,7 +203,7 @@ class Rangefinder(Subsystem):
 
 def _terrain(mission: Mission) -> Ground:
     """The mission's terrain: the same one that the world is made of."""
-    return Terrain.build(mission.part("terrain", TerrainParameters), mission.site_frame, mission.seed)
+    return Terrain.build(mission.part("terrain", TerrainParameters), mission.site_frame, mission.site.ground_seed)
 
 
 def _quantised(value: float, quantum: float) -> float:

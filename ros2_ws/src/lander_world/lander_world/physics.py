@@ -28,7 +28,7 @@ class Physics(TimeOwner):
 
     def __init__(self, mission: Mission) -> None:
         parameters = mission.part("world", WorldParameters)
-        terrain = Terrain.build(mission.part("terrain", TerrainParameters), mission.site, mission.seed)
+        terrain = Terrain.build(mission.part("terrain", TerrainParameters), mission.site, mission.site.ground_seed)
         self.world = World(mission, parameters, terrain.data)
         self._judge = Judge(mission, self.world, terrain, mission.part("limits", LandingLimits))
         self._valves = ValveDrivers(mission.vehicle, parameters.valves.command_hold_s)
