@@ -1,33 +1,73 @@
-"""Which onboard map a mission flies with."""
+"""Which onboard map a mission flies with: its description, and the file that `lander_tools.make_map` leaves for it."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from lander_runtime.config import Parameters
+import hashlib
+import json
+import os
+from pathlib import Path
 
 from lander_common.mission import Mission, NonNegative, Positive
-from lander_common.onboard_map import OnboardMap, flat_map
+from lander_common.onboard_map import OnboardMap, level_grid
+from lander_runtime.config import ConfigError, Parameters, config_root
+
+_METHOD = 1  # of making maps: a change of it makes new ones
 
 
-class FlatMap(Parameters):
-    """Level ground, with what is stated of its accuracy."""
+class Accuracy(Parameters):
+    """Errors of a map's heights, 1-sigma."""
 
-    kind: Literal["flat"]
-    sigma_m: NonNegative  # of a height, 1-sigma
-    correlation_m: Positive  # distance over which that error decays
-    registration_m: NonNegative  # of the place, 1-sigma per axis
+    height_sigma_m: NonNegative  # of the survey
+    correlation_m: Positive  # distance over which that decays
+    detail_m: NonNegative  # of the terrain that the grid is too coarse for
 
 
-class MissionMap(Parameters):
+class Zone(Accuracy):
+    """A strip along the ground track, of one resolution."""
+
+    spacing_m: Positive
+    before_m: Positive  # how far it reaches from the target against the direction of approach
+    beyond_m: Positive  # and on the other side
+    half_width_m: Positive
+
+    @property
+    def sigma_m(self) -> float:
+        """1-sigma of a height."""
+        return float((self.height_sigma_m**2 + self.detail_m**2) ** 0.5)
+
+
+class MapParameters(Parameters):
     """config/map/*.yaml."""
 
     name: str
     about: str
-    map: FlatMap
+    registration_m: NonNegative  # of the whole map against the terrain, 1-sigma per axis
+    outside: Accuracy  # of level ground, where no zone reaches
+    zones: tuple[Zone, ...]
+
+
+def map_path(mission: Mission) -> Path:
+    """File of the map of a mission, by everything that makes it what it is."""
+    parts = {kind: mission.resolved()[kind] for kind in ("map", "terrain", "site")}
+    text = json.dumps([_METHOD, parts], sort_keys=True, default=str)
+    return map_folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+
+
+def map_folder() -> Path:
+    """Where maps are kept: under $XDG_CACHE_HOME, else in build/ beside config/."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return Path(cache) / "frigoris" / "maps" if cache else config_root().parent / "build" / "maps"
 
 
 def mission_map(mission: Mission) -> OnboardMap:
-    """The onboard map of a mission."""
-    description = mission.part("map", MissionMap).map
-    return flat_map(description.sigma_m, description.correlation_m, description.registration_m)
+    """The onboard map of a mission. Raises ConfigError where it has not been made."""
+    parameters = mission.part("map", MapParameters)
+    if not parameters.zones:
+        outside = parameters.outside
+        return OnboardMap.from_grids(
+            [level_grid(outside.height_sigma_m, outside.correlation_m, parameters.registration_m)]
+        )
+    path = map_path(mission)
+    if not path.is_file():
+        raise ConfigError([f"map {parameters.name!r} has not been made: `./lander map` makes it"])
+    return OnboardMap.load(path)

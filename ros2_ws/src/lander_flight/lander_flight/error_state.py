@@ -14,28 +14,17 @@ from __future__ import annotations
 from math import exp, sqrt
 
 import numpy as np
-from lander_common.moon import GM_M3_S2
 from numba import njit
 from numpy.typing import NDArray
 
-from lander_flight.strapdown import ACCELEROMETER_BIAS, GYRO_BIAS, NAV_SIZE, Q, R, V, Triple, turn_mci
+from lander_common.moon import GM_M3_S2
+from lander_flight.strapdown import ACCELEROMETER_BIAS, GYRO_BIAS, NAV_SIZE, Q, R, Triple, V, turn_mci
 
 Array = NDArray[np.float64]
 
-POSITION, VELOCITY, ATTITUDE, GYRO, ACCELEROMETER, RANGE, THRUST, MAP, SIGHT, REGISTER, SLOPE = (
-    0,
-    3,
-    6,
-    9,
-    12,
-    15,
-    16,
-    19,
-    20,
-    24,
-    26,
-)
-SIZE = 27
+POSITION, VELOCITY, ATTITUDE, GYRO, ACCELEROMETER, RANGE, THRUST = 0, 3, 6, 9, 12, 15, 16
+MAP, SIGHT, REGISTER, SLOPE = 19, 21, 25, 27
+SIZE = 29
 DYNAMIC, DRIVING = 9, 19  # the first rows of the transition are not those of the identity; they have this many columns
 NAMES = (
     *(f"position {axis} (m, mci)" for axis in "xyz"),
@@ -45,11 +34,11 @@ NAMES = (
     *(f"accelerometer bias {axis} (m/s2, body)" for axis in "xyz"),
     "range bias (m)",
     *(f"accelerometer {axis} per acceleration along z (body)" for axis in "xyz"),
-    "map height (m)",
+    *(f"map height under beam {beam} (m)" for beam in (0, 1)),
     *(f"boresight {beam} about axis {axis} (rad)" for beam in (0, 1) for axis in (1, 2)),
     "map east (m)",
     "map north (m)",
-    "relief (m)",
+    *(f"relief under beam {beam} (m)" for beam in (0, 1)),
 )
 
 # Integrals over an interval: its length, how long the accelerometers were used, the angle swept (rad), and over time, once or twice,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import atan2, cos, sin, sqrt
 
 import numpy as np
-from lander_common.moon import ROTATION_RATE_RAD_S
 from numba import njit
 from numpy.typing import NDArray
+
+from lander_common.moon import ROTATION_RATE_RAD_S
 
 Array = NDArray[np.float64]
 Triple = tuple[float, float, float]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import ceil
 
 import numpy as np
-from lander_common.quaternion import Quaternion
 from numba import njit
 from numpy.typing import NDArray
 
-from lander_flight.error_state import SIZE, SUMS_SIZE, accumulate, propagate, update
+from lander_common.quaternion import Quaternion
+from lander_flight.error_state import SIZE, SUMS_SIZE, accumulate, fade, propagate, update
 from lander_flight.strapdown import NAV_SIZE, Q, R, V, advance, rewind
 
 Array = NDArray[np.float64]
@@ -50,6 +50,10 @@ class InertialFilter:
         """Add to the variance of states."""
         indices = np.arange(SIZE)[states]
         self.P[indices, indices] += variance
+
+    def fade(self, state: int, distance: float, correlation: float, variance: float) -> None:
+        """Let an error decay over a distance, m, towards its variance where there is no knowledge of it."""
+        fade(self.P, self.nav, state, distance, correlation, variance)
 
     def back(self, age_s: float) -> tuple[Array, Array] | None:
         """The state `age_s` ago as is estimated now, and the integrals from now to then; None where history does not reach."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import radians
 
 import numpy as np
-from lander_common.mission import Dispersions
-from lander_common.onboard_map import REGISTRATION, SIGMA, OnboardMap
 from numpy.typing import NDArray
 
+from lander_common.mission import Dispersions
+from lander_common.onboard_map import REGISTRATION, SIGMA, OnboardMap
 from lander_flight import error_state as es
 from lander_flight.navigation_parameters import ImuSheet, RangeBelief
 
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 def initial_covariance(
     dispersions: Dispersions, sheet: ImuSheet, belief: RangeBelief, onboard_map: OnboardMap
 ) -> Array:
-    """Covariance of the error state at the nominal start, shape (27, 27)."""
+    """Covariance of the error state at the nominal start, shape (29, 29)."""
     sigmas = np.zeros(es.SIZE)
     sigmas[es.POSITION : es.VELOCITY] = dispersions.position_m
     sigmas[es.VELOCITY : es.ATTITUDE] = dispersions.velocity_m_s
@@ -27,7 +27,7 @@ def initial_covariance(
     sigmas[es.ACCELEROMETER : es.RANGE] = sheet.accelerometer.bias_sigma
     sigmas[es.RANGE] = belief.bias_sigma_m
     sigmas[es.THRUST : es.MAP] = sheet.accelerometer.thrust_axis_sigmas
-    sigmas[es.MAP] = onboard_map.table[-1, SIGMA]
+    sigmas[es.MAP : es.SIGHT] = onboard_map.table[-1, SIGMA]
     sigmas[es.SIGHT : es.REGISTER] = radians(belief.boresight_sigma_deg)
     sigmas[es.REGISTER : es.SLOPE] = onboard_map.table[-1, REGISTRATION]
     return np.diag(sigmas**2)

@@ -11,15 +11,13 @@ from math import exp, inf
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from lander_common.mission import Mission, Vehicle
 from lander_common.mission_map import mission_map
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_common.onboard_map import OnboardMap
 from lander_common.start import nominal_start
-from lander_runtime.messages import Message, NavigationFilter, NavigationState, stamp_ns
-from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
-from numpy.typing import NDArray
-
 from lander_flight import error_state as es
 from lander_flight import navigation_report as report
 from lander_flight import strapdown as sd
@@ -27,9 +25,11 @@ from lander_flight.free_fall import FreeFallCalibration, bias
 from lander_flight.inertial_filter import InertialFilter, history_length, new_state
 from lander_flight.initial_covariance import initial_covariance, process_noise
 from lander_flight.mass_model import MassModel
-from lander_flight.navigation_parameters import Blind, NavigationParameters, imu_sheet, rangefinder_mount
+from lander_flight.navigation_parameters import NavigationParameters, imu_sheet, rangefinder_mount
 from lander_flight.range_gate import Verdict, build_gate
-from lander_flight.range_processor import NOT_USED, RangeProcessor, RangeResult
+from lander_flight.range_processor import NOT_USED, RangeProcessor
+from lander_runtime.messages import Message, NavigationFilter, NavigationState, stamp_ns
+from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 Array = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class Navigation(Subsystem):
         self._last_range = NOT_USED
         self._accepted_s = -inf
         self._nis: list[float] = []
-        self._reporter.refresh(self.filter, self._range.footprint)
+        self._reporter.refresh(self.filter, self._range)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Advance by the increments of the tick, use a range if there is a new one, say what came of it."""
@@ -72,7 +72,7 @@ class Navigation(Subsystem):
             self.filter.carry()
             if measurement is not None:
                 self._use_range(measurement)
-            self._reporter.refresh(self.filter, self._range.footprint)
+            self._reporter.refresh(self.filter, self._range)
         outputs: Outputs = {"navigation_state": self._state_message(imu_verdict)}
         if self.node.outputs[1].is_due(tick.previous_ns, tick.stamp_ns):
             outputs["navigation_filter"] = self._filter_message()
@@ -148,14 +148,18 @@ class Navigation(Subsystem):
         return -1.0 if self._accepted_s == -inf else self.filter.time_s - self._accepted_s
 
     def _filter_message(self) -> Message:
-        nis, self._nis = self._nis, []
         self.filter.carry()
         return NavigationFilter(
             states=list(es.NAMES),
             bias=self.filter.nav[sd.GYRO_BIAS :].copy(),
             covariance=self.filter.P.ravel().copy(),
-            nis=np.array(nis),
+            nis=np.array(self.take_nis()),
         )
+
+    def take_nis(self) -> list[float]:
+        """Normalised innovations squared of the ranges used since the last call."""
+        nis, self._nis = self._nis, []
+        return nis
 
     def restore(self, state: Message, filter_: Message) -> None:
         """Go on from what a copy of this subsystem published last: the newest state, and the newest filter (which may be older)."""
@@ -168,7 +172,7 @@ class Navigation(Subsystem):
         self._rate, self._force = state.w_mci_body.copy(), state.specific_force_body.copy()
         if state.range_age_s >= 0.0:
             self._accepted_s = self.filter.time_s - state.range_age_s
-        self._reporter.refresh(self.filter, self._range.footprint)
+        self._reporter.refresh(self.filter, self._range)
 
 
 class Propellant:
@@ -179,7 +183,7 @@ class Propellant:
         self._model = MassModel(vehicle, start.propellant_kg, start.rcs_propellant_kg)
         self._left_kg, self._rcs_kg = start.propellant_kg, start.rcs_propellant_kg
         self._least_kg = vehicle.mass.unusable_propellant_kg
-        self._exhaust_m_s = _mean_exhaust_velocity(vehicle)
+        self._exhaust_m_s = mean_exhaust_velocity(vehicle)
         self._gained_m_s = 0.0
         self._com = np.array(self._model.com_body_m)
 
@@ -198,7 +202,8 @@ class Propellant:
         return self._com
 
 
-def _mean_exhaust_velocity(vehicle: Vehicle) -> float:
+def mean_exhaust_velocity(vehicle: Vehicle) -> float:
+    """Of the main engine and all assist thrusters together, m/s."""
     main, assist = vehicle.main_engine, vehicle.assist
     flow = main.thrust_n / main.isp_s + assist.count * assist.thrust_n / assist.isp_s
     return vehicle.full_thrust_n / flow * STANDARD_GRAVITY_M_S2

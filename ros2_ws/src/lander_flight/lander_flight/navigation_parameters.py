@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import radians
 from typing import Annotated
 
-from lander_common.mission import Mission, NonNegative, Positive, Vector3
-from lander_common.moon import STANDARD_GRAVITY_M_S2
-from lander_runtime.config import Parameters
 from pydantic import ConfigDict, Field
 
+from lander_common.mission import Mission, NonNegative, Positive, Vector3
+from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_flight.range_gate import RangeGateParameters
+from lander_runtime.config import Parameters
 
 _HOUR_S = 3600.0
 _MICRO_G = 1e-6 * STANDARD_GRAVITY_M_S2

@@ -5,17 +5,18 @@ from __future__ import annotations
 from math import cos, exp, radians, sin, sqrt
 
 import numpy as np
-from lander_common.frames import SiteFrame
-from lander_common.mission import Legs
-from lander_common.moon import ROTATION_RATE_RAD_S
-from lander_common.onboard_map import CORRELATION, SIGMA, SPACING, OnboardMap, map_level
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.frames import SiteFrame
+from lander_common.mission import Legs
+from lander_common.moon import ROTATION_RATE_RAD_S
+from lander_common.onboard_map import CORRELATION, SIGMA, SPACING, OnboardMap, map_grid
 from lander_flight import error_state as es
 from lander_flight.error_state import ATTITUDE, MAP, POSITION, SIZE, SLOPE, VELOCITY, body_axes
 from lander_flight.geometry import Axes, dot, local_axes, map_place, site_axes
 from lander_flight.inertial_filter import InertialFilter
+from lander_flight.range_processor import RangeProcessor
 from lander_flight.range_update import fit_plane, place_spread
 from lander_flight.strapdown import MAP_HEIGHT, RELIEF, Q, R, Triple, V
 
@@ -41,13 +42,14 @@ class Reporter:
         self._q_mcmf_site = np.array(site.q_mcmf_site)
         self.sure = np.zeros(SURE_SIZE)
 
-    def refresh(self, filter_: InertialFilter, footprint: tuple[float, float]) -> None:
-        """Look at the covariance and at the map below; `footprint`: map coordinates of the last range, m."""
-        axes = site_axes(self._site.R_mcmf_site, filter_.time_s)
-        table, values = self._map.table, self._map.values
-        self.sure = how_sure(
-            filter_.nav, filter_.P, axes, self._site.radius_m, table, values, *footprint, self._relief_correlation
-        )
+    def refresh(self, filter_: InertialFilter, ranges: RangeProcessor) -> None:
+        """Look at the covariance and at the map below, where the last range has told of its errors."""
+        site, table, values = self._site, self._map.table, self._map.values
+        axes = site_axes(site.R_mcmf_site, filter_.time_s)
+        e, n = map_place(axes, tuple(filter_.nav[:3].tolist()), site.radius_m)
+        beam, footprint = ranges.nearest_footprint(e, n)
+        near = (beam, footprint.distance(e, n), self._relief_correlation)
+        self.sure = how_sure(filter_.nav, filter_.P, axes, site.radius_m, table, values, *near)
 
     def where(self, filter_: InertialFilter, com_body: Array) -> Array:
         """Position, velocity, attitude in site, altitude; see the constants above. Shape (11,)."""
@@ -70,11 +72,11 @@ def how_sure(
     site_radius: float,
     table: Array,
     values: NDArray[np.float32],
-    footprint_e: float,
-    footprint_n: float,
+    beam: int,
+    away: float,
     relief_correlation: float,
 ) -> Array:
-    """See the constants above; shape (15,)."""
+    """See the constants above; shape (15,). `away`: distance, m, of the last footprint of the beam."""
     found = np.empty(SURE_SIZE)
     body = body_axes(nav)
     for i in range(3):
@@ -84,22 +86,21 @@ def how_sure(
     p = (nav[R], nav[R + 1], nav[R + 2])
     east, north, up, _ = local_axes(axes, p)
     e, n = map_place(axes, p, site_radius)
-    level = table[map_level(table, e, n)]
-    spread = place_spread(P, east, north, _LEAST_SPREAD * level[SPACING])
+    grid = table[map_grid(table, e, n)]
+    spread = place_spread(P, east, north, _LEAST_SPREAD * grid[SPACING])
     ground, slope_e, slope_n, left = fit_plane(table, values, e, n, spread)
-    away = sqrt((e - footprint_e) ** 2 + (n - footprint_n) ** 2)
     width = sqrt(0.5 * (spread[0] ** 2 + spread[1] ** 2 + spread[2] ** 2))
-    same_map, same_relief = exp(-away / level[CORRELATION]), exp(-away / (relief_correlation * width))
+    same_map, same_relief = exp(-away / grid[CORRELATION]), exp(-away / (relief_correlation * width))
     row = np.zeros(SIZE)
     for i in range(3):
         row[POSITION + i] = up[i] - slope_e * east[i] - slope_n * north[i]
-    row[MAP], row[SLOPE] = -same_map, -same_relief
+    row[MAP + beam], row[SLOPE + beam] = -same_map, -same_relief
     row[es.REGISTER], row[es.REGISTER + 1] = slope_e, slope_n
     _, variance = es.covered(P, row)
-    variance += (1.0 - same_map**2) * level[SIGMA] ** 2 + (1.0 - same_relief**2) * left
+    variance += (1.0 - same_map**2) * grid[SIGMA] ** 2 + (1.0 - same_relief**2) * left
     found[ALTITUDE_SIGMA] = sqrt(variance)
     found[PLACE], found[PLACE + 1] = e, n
-    found[GROUND] = ground + same_map * nav[MAP_HEIGHT] + same_relief * nav[RELIEF]
+    found[GROUND] = ground + same_map * nav[MAP_HEIGHT + beam] + same_relief * nav[RELIEF + beam]
     found[SLOPES], found[SLOPES + 1] = slope_e, slope_n
     return found
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Literal, Protocol
 
+from pydantic import Field
+
 from lander_common.mission import Positive
 from lander_runtime.config import Parameters
-from pydantic import Field
 
 
 class Verdict(Enum):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, inf, nan, radians
+from math import hypot, inf, nan
 
 import numpy as np
-from lander_common.frames import SiteFrame
-from lander_common.onboard_map import CORRELATION, SIGMA, OnboardMap, map_level
-from lander_runtime.messages import NANOSECONDS, Message
 from numpy.typing import NDArray
 
+from lander_common.frames import SiteFrame
+from lander_common.onboard_map import CORRELATION, SIGMA, SPACING, OnboardMap, map_grid
 from lander_flight import error_state as es
 from lander_flight import range_update as ru
+from lander_flight import strapdown as sd
 from lander_flight.geometry import site_axes
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.navigation_parameters import Mount, RangeBelief
 from lander_flight.range_gate import Innovation, Judgement, RangeGate, Verdict
+from lander_runtime.messages import NANOSECONDS, Message
 
 Array = NDArray[np.float64]
 
@@ -34,6 +35,19 @@ class RangeResult:
 NOT_USED = RangeResult()
 
 
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Where a beam met the map."""
+
+    east_m: float
+    north_m: float
+    spacing_m: float  # of the map there
+
+    def distance(self, e: float, n: float) -> float:
+        """Distance to a place on the map, m."""
+        return hypot(e - self.east_m, n - self.north_m)
+
+
 class RangeProcessor:
     """Uses ranges at their time of validity, over the map, as far as the gate believes them."""
 
@@ -45,7 +59,7 @@ class RangeProcessor:
         self._gate = gate
         self._map = onboard_map
         self._site = site
-        self.footprint = (inf, inf)  # map coordinates of the last one, m
+        self._footprints = [Footprint(inf, inf, 0.0) for _ in range(sd.BEAMS)]
 
     def process(self, message: Message, filter_: InertialFilter, com_body: Array) -> RangeResult:
         """Correct the filter by a measurement, or not."""
@@ -61,7 +75,7 @@ class RangeProcessor:
         descent = -float(found[ru.PER_RANGE])
         if descent < self._belief.least_descent:
             return NOT_USED
-        self._fade(filter_, past, found)
+        self._fade(filter_, past, found, int(message.beam))
         row, found = self._measure(past, filter_, message, com_body, time_s)
         row = es.backwards(row, sums, filter_.nav[:3])
         noise = (descent * message.sigma_m) ** 2 + self._belief.roughness_m**2
@@ -79,17 +93,24 @@ class RangeProcessor:
             past, filter_.P, mount, number, com_body, axes, self._site.radius_m, table, values, float(message.range_m)
         )
 
-    def _fade(self, filter_: InertialFilter, past: Array, found: Array) -> None:
+    def _fade(self, filter_: InertialFilter, past: Array, found: Array, beam: int) -> None:
         """Let the errors of the map decay over the ground that the beam has moved, and fit them to the place where it is now."""
         e, n = float(found[ru.EAST]), float(found[ru.NORTH])
-        level = self._map.table[map_level(self._map.table, e, n)]
-        moved = hypot(e - self.footprint[0], n - self.footprint[1])
-        self.footprint = (e, n)
-        nav, P = filter_.nav, filter_.P
-        es.fade(P, nav, es.MAP, moved, float(level[CORRELATION]), float(level[SIGMA]) ** 2)
+        grid = self._map.table[map_grid(self._map.table, e, n)]
+        last = self._footprints[beam]
+        moved = last.distance(e, n)
+        if grid[SPACING] != last.spacing_m:  # grids of different resolution come from different surveys
+            moved = inf
+        self._footprints[beam] = Footprint(e, n, float(grid[SPACING]))
         reach = self._belief.relief_correlation * float(found[ru.SPREAD])
-        es.fade(P, nav, es.SLOPE, moved, reach, float(found[ru.PLANE_VARIANCE]))
-        past[es.MAP + 1], past[es.SLOPE + 1] = nav[es.MAP + 1], nav[es.SLOPE + 1]
+        filter_.fade(es.MAP + beam, moved, float(grid[CORRELATION]), float(grid[SIGMA]) ** 2)
+        filter_.fade(es.SLOPE + beam, moved, reach, float(found[ru.PLANE_VARIANCE]))
+        past[sd.GYRO_BIAS :] = filter_.nav[sd.GYRO_BIAS :]
+
+    def nearest_footprint(self, e: float, n: float) -> tuple[int, Footprint]:
+        """The last footprint, of any beam, that is nearest to a place on the map, and its beam."""
+        beam = min(range(sd.BEAMS), key=lambda beam: self._footprints[beam].distance(e, n))
+        return beam, self._footprints[beam]
 
     def _correct(
         self, filter_: InertialFilter, row: Array, residual: float, noise: float, variance: float, descent: float
@@ -110,7 +131,7 @@ def _doubt(filter_: InertialFilter, judgement: Judgement, descent: float) -> Non
     r = filter_.nav[:3]
     up = r / np.linalg.norm(r)
     filter_.P[:3, :3] += variance * np.outer(up, up)
-    filter_.P[es.MAP, es.MAP] += variance
+    filter_.doubt(slice(es.MAP, es.SIGHT), variance)
 
 
 def mount_table(mount: Mount) -> Array:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from math import exp, sqrt
 
 import numpy as np
-from lander_common.onboard_map import SPACING, map_height, map_level
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.onboard_map import SPACING, map_grid, map_height
 from lander_flight.error_state import ATTITUDE, MAP, POSITION, RANGE, REGISTER, SIGHT, SIZE, SLOPE, body_axes
 from lander_flight.geometry import Axes, cross, dot, local_axes, map_place, to_mci
 from lander_flight.strapdown import BORESIGHT, MAP_HEIGHT, RANGE_BIAS, REGISTRATION, RELIEF, R, Triple
@@ -122,13 +122,13 @@ def measure(
     values: NDArray[np.float32],
     range_m: float,
 ) -> tuple[Array, Array]:
-    """The measurement row, shape (25,), and what was found, shape (6,): clearance, m, its slope over range, place, left variance."""
+    """The measurement row, shape (29,), and what was found, shape (6,): clearance, m, its slope over range, place, left variance."""
     end, direction, first, second = beam(nav, mount, number, com_body, range_m)
     p = (nav[R] + end[0], nav[R + 1] + end[1], nav[R + 2] + end[2])
     east, north, up, radius = local_axes(site, p)
     e, n = map_place(site, p, site_radius)
     e, n = e - nav[REGISTRATION], n - nav[REGISTRATION + 1]
-    least = _LEAST_SPREAD * table[map_level(table, e, n), SPACING]
+    least = _LEAST_SPREAD * table[map_grid(table, e, n), SPACING]
     spread = place_spread(P, east, north, least)
     ground, slope_e, slope_n, left = fit_plane(table, values, e, n, spread)
     normal = (
@@ -144,12 +144,12 @@ def measure(
         row[ATTITUDE + i] = turned[i]
     per_range = dot(normal, direction)
     row[RANGE] = -per_range
-    row[MAP], row[SLOPE] = -1.0, -1.0
+    row[MAP + number], row[SLOPE + number] = -1.0, -1.0
     k = SIGHT + 2 * number
     row[k], row[k + 1] = reach * dot(normal, first), reach * dot(normal, second)
     row[REGISTER], row[REGISTER + 1] = slope_e, slope_n
     found = np.empty(FOUND_SIZE)
-    found[CLEARANCE] = radius - site_radius - ground - nav[MAP_HEIGHT] - nav[RELIEF]
+    found[CLEARANCE] = radius - site_radius - ground - nav[MAP_HEIGHT + number] - nav[RELIEF + number]
     found[PER_RANGE], found[EAST], found[NORTH] = per_range, e, n
     found[PLANE_VARIANCE], found[SPREAD] = (
         left,

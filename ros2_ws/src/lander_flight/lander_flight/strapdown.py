@@ -12,9 +12,10 @@ from __future__ import annotations
 from math import cos, sin, sqrt
 
 import numpy as np
-from lander_common.moon import C22, GM_M3_S2, GRAVITY_RADIUS_M, J2, ROTATION_RATE_RAD_S
 from numba import njit
 from numpy.typing import NDArray
+
+from lander_common.moon import C22, GM_M3_S2, GRAVITY_RADIUS_M, J2, ROTATION_RATE_RAD_S
 
 Array = NDArray[np.float64]
 Triple = tuple[float, float, float]
@@ -24,11 +25,12 @@ R, V, Q = 0, 3, 6
 GYRO_BIAS, ACCELEROMETER_BIAS = 10, 13  # rad/s, m/s2, in body
 RANGE_BIAS = 16  # m
 THRUST_AXIS = 17  # what the accelerometers x, y, z read per m/s2 along z, less the ideal 0, 0, 1
-MAP_HEIGHT = 20  # m, true terrain above the map at the last footprint
-BORESIGHT = 21  # rad, rotations of the true boresight about the two axes across it, beam after beam
-REGISTRATION = 25  # m, true terrain east and north of the map
-RELIEF = 27  # m, terrain above the plane that was fitted to the map
-NAV_SIZE = 28
+MAP_HEIGHT = 20  # m, true terrain above the map at the last footprint, beam after beam
+BORESIGHT = 22  # rad, rotations of the true boresight about the two axes across it, beam after beam
+REGISTRATION = 26  # m, true terrain east and north of the map
+RELIEF = 28  # m, terrain above the plane that was fitted to the map, beam after beam
+NAV_SIZE = 30
+BEAMS = 2  # that there are states for
 
 _SMALL_ANGLE_SQUARED = 1e-12
 

@@ -11,6 +11,7 @@ from lander_runtime.architecture import architecture
 from lander_runtime.inprocess import InProcessRun, Observer
 from lander_runtime.messages import Message
 from lander_runtime.subsystem import Subsystem, Tick
+from lander_tools.make_map import ensure_map
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def fly(
 ) -> Flight:
     """Fly a scenario to its end. Raises ConfigError where its description is wrong."""
     mission = resolve(scenario, seed, choices, settings)
+    ensure_map(mission)
     results: list[Message] = []
 
     def keep_result(_tick: Tick, key: str, message: Message, _data: bytes) -> None:
