@@ -51,6 +51,7 @@ class ThrustMonitor:
         self.mass_kg = vehicle.mass.dry_kg + loaded_kg
         self.sensed_m_s2 = 0.0  # not smoothed
         self.disagreement = 0.0  # fraction of the expected acceleration
+        self._commanded_n = 0.0
 
     def step(self, imu: Any, throttle: Any, telemetry: Any, step_s: float) -> None:
         """Take in the newest messages."""
@@ -61,7 +62,9 @@ class ThrustMonitor:
         if imu.interval_ns:
             self.sensed_m_s2 = float(imu.delta_v_body[2]) / (imu.interval_ns * 1e-9)
         sensed = self._sensed.put(self.sensed_m_s2, step_s)
-        expected = self._expected.put(throttle.thrust_n / self.mass_kg, step_s)
+        # What is sensed now was commanded between the last step and this one.
+        commanded_n, self._commanded_n = 0.5 * (self._commanded_n + throttle.thrust_n), throttle.thrust_n
+        expected = self._expected.put(commanded_n / self.mass_kg, step_s)
         self.disagreement = (sensed - expected) / max(expected, self._floor)
 
 
@@ -80,8 +83,10 @@ class PropellantMonitor:
         self.deviation_kg = 0.0  # gauged less expected
 
     def step(self, thrust: ThrustMonitor, throttle: Any, telemetry: Any, step_s: float) -> None:
-        """Count what was used over the last step and compare."""
-        force = max(thrust.sensed_m_s2, 0.0) * thrust.mass_kg if isfinite(thrust.sensed_m_s2) else 0.0
+        """Count what was used over the last step and compare. What the ground pushes costs nothing."""
+        force = 0.0
+        if isfinite(thrust.sensed_m_s2) and not telemetry.contact.any():
+            force = max(thrust.sensed_m_s2, 0.0) * thrust.mass_kg
         main = min(force, self._main_n) if throttle.main_engine else 0.0
         self._used_kg += (main * self._main_flow + (force - main) * self._assist_flow) * step_s
         self._time_s += step_s
