@@ -23,19 +23,18 @@ class Telemetry:
         self._assist = slice(1, 1 + mission.vehicle.assist.count)
         self._quantity_noise = stream(mission.seed, "telemetry/quantity")
         self._pressure_noise = stream(mission.seed, "telemetry/pressure")
-        self._touched = np.zeros(mission.vehicle.legs.count, dtype=np.bool_)
+        self._touched = 0  # bit i: pad i
 
     def touch(self, bits: int) -> None:
         """Note which pads touched within a tick (bit i: pad i)."""
-        for i in range(len(self._touched)):
-            self._touched[i] |= bool(bits >> i & 1)
+        self._touched |= bits
 
     def message(self, tanks: Array, residual_kg: float, table: Array, engines: Array) -> Message:
         """The message of now; forgets touches. `tanks`: usable propellant, kg (the gauge sees all that is there)."""
         quantity = self._quantity_noise.normal(0.0, self._vehicle.tanks.gauge_sigma_kg, 2)
         share = engines[:, thrusters.THRUST] / table[:, thrusters.FULL_THRUST]
         chambers = share + self._pressure_noise.normal(0.0, self._gauges.chamber_sigma_fraction, len(share))
-        touched, self._touched = self._touched, np.zeros_like(self._touched)
+        touched, self._touched = self._touched, 0
         power = self._vehicle.power
         return VehicleTelemetry(
             tank_pressure_pa=self._tank_pressures(tanks),
@@ -45,7 +44,7 @@ class Telemetry:
             assist_chamber_pa=np.maximum(chambers[self._assist], 0.0) * self._gauges.assist_chamber_pa,
             main_valve_open=bool(_open(engines)[0]),
             assist_valve_open=_open(engines)[self._assist],
-            contact=touched,
+            contact=np.array([bool(touched >> i & 1) for i in range(self._vehicle.legs.count)]),
             bus_power_w=power.bus_power_w,
             available_power_w=power.available_power_w,
         )
