@@ -81,6 +81,7 @@ class Runner:
         self._log_folder = log_folder
         self._running: dict[str, int] = {}  # process ids, which are also those of their groups
         self._begun = False  # a node has reported progress
+        self._closing = False  # processes are told to end; what they say to that is for their logs
         self._end = asyncio.Event()
         self._hurry = asyncio.Event()
         self.outcome = Outcome({plan.name: [] for plan in self._plans})
@@ -159,7 +160,7 @@ class Runner:
             self._display.progress(values)
             return
         log.write(line + "\n")
-        if plan.output != "log":
+        if plan.output != "log" and not self._closing:
             self._display.line(plan.name, line)
 
     async def _close_all(self) -> None:
@@ -171,6 +172,7 @@ class Runner:
             if not self._running:
                 return
             self._hurry.clear()
+            self._closing = True
             for pid in self._running.values():
                 _signal_group(pid, number)
                 _signal_group(pid, signal.SIGCONT)  # a stopped process does not hear the others

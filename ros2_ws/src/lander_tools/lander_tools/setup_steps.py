@@ -143,7 +143,7 @@ class Setup:
         missing = missing_packages(self._project)
         changed = [name for name in goal.packages if goal.packages[name] != stamp.packages.get(name) or name in missing]
         if changed:
-            check_compiler(self._project)
+            check_compiler()
             for name in changed:
                 if stamp.packages.get(name, UNFINISHED) == UNFINISHED:
                     self._remove_build(name)
@@ -236,7 +236,7 @@ def check_machine(project: Project) -> None:
     free_gb = shutil.disk_usage(project.root).free / 1e9
     if free_gb < DISK_NEEDED_GB:
         raise SetupError(f"{DISK_NEEDED_GB:.0f} GB of disk are needed at {project.root}, {free_gb:.1f} GB are free.")
-    check_compiler(project)
+    check_compiler()
     headers = Path(sysconfig.get_path("include"), "Python.h")
     if not headers.exists():
         raise SetupError(f"Python's headers are missing ({headers}); {DEBIAN_HINT}")
@@ -266,11 +266,11 @@ def check_sourced_ros(project: Project) -> None:
         )
 
 
-def check_compiler(project: Project) -> None:
+def check_compiler() -> None:
     """Raise SetupError where the message types cannot be compiled."""
-    for variable, names in (("CC", ("cc", "gcc", "clang")), ("CXX", ("c++", "g++", "clang++"))):
+    for language, variable, names in (("C", "CC", ("cc", "gcc", "clang")), ("C++", "CXX", ("c++", "g++", "clang++"))):
         if not any(map(shutil.which, [os.environ.get(variable, names[0]), *names])):
-            raise SetupError(f"No {variable[1:].replace('XX', '++') or 'C'} compiler was found; {DEBIAN_HINT}")
+            raise SetupError(f"No {language} compiler was found; {DEBIAN_HINT}")
 
 
 def mend_cmake_paths(project: Project) -> None:
