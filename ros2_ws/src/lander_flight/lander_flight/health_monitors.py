@@ -51,7 +51,7 @@ class ThrustMonitor:
         self.mass_kg = vehicle.mass.dry_kg + loaded_kg
         self.sensed_m_s2 = 0.0  # not smoothed
         self.disagreement = 0.0  # fraction of the expected acceleration
-        self._commanded_n = 0.0
+        self._commanded_n: float | None = None  # at the last step
 
     def step(self, imu: Any, throttle: Any, telemetry: Any, step_s: float) -> None:
         """Take in the newest messages."""
@@ -63,8 +63,9 @@ class ThrustMonitor:
             self.sensed_m_s2 = float(imu.delta_v_body[2]) / (imu.interval_ns * 1e-9)
         sensed = self._sensed.put(self.sensed_m_s2, step_s)
         # What is sensed now was commanded between the last step and this one.
-        commanded_n, self._commanded_n = 0.5 * (self._commanded_n + throttle.thrust_n), throttle.thrust_n
-        expected = self._expected.put(commanded_n / self.mass_kg, step_s)
+        before_n = throttle.thrust_n if self._commanded_n is None else self._commanded_n
+        self._commanded_n = throttle.thrust_n
+        expected = self._expected.put(0.5 * (before_n + throttle.thrust_n) / self.mass_kg, step_s)
         self.disagreement = (sensed - expected) / max(expected, self._floor)
 
 
