@@ -78,16 +78,21 @@ class ConductorHost(Host):
             if not missing and not behind:
                 return
             self._receive(missing or ["tick_done"], IDLE_S)
-            if time.monotonic() - waited_since > self.options.watchdog_s:
+            if time.monotonic() - waited_since > self._patience_s:
                 self._lose_culprit(behind)
                 waited_since = time.monotonic()
+
+    @property
+    def _patience_s(self) -> float:
+        """How long to wait for a member; at first longer, for a first step may have to compile."""
+        return self.options.start_timeout_s if self.conductor.tick.seq < 1 else self.options.watchdog_s
 
     def _lose_culprit(self, behind: Sequence[str]) -> None:
         self.check_alive()
         laggards = behind or self.conductor.laggards(self.conductor.tick.seq)
         if not laggards:
             raise TimeoutError("the run stands still, though every member says that it has done its part")
-        lost = self.conductor.lose(laggards[0], f"no sign of life for {self.options.watchdog_s:g} s")
+        lost = self.conductor.lose(laggards[0], f"no sign of life for {self._patience_s:g} s")
         self.get_logger().error(f"lost {lost.node} at tick {lost.tick}, {lost.time_s:.2f} s: {lost.cause}")
         event = NodeEvent(epoch=EPOCH, kind=NodeEvent.LOST, node=lost.node, from_tick=lost.tick, cause=lost.cause)
         self.publish_run("node_events", event, self.conductor.tick)

@@ -10,7 +10,7 @@ from lander_runtime.architecture import EVERY_TICK, Topic
 from lander_runtime.digest import DIGEST_BYTES
 from lander_runtime.member import Member
 from lander_runtime.messages import Message, NodeEvent, TickDone, decode
-from lander_runtime.ros_host import EPOCH, IDLE_S, Host
+from lander_runtime.ros_host import EPOCH, IDLE_S, Host, LostContactError
 from lander_runtime.subsystem import Tick
 
 _ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
@@ -108,6 +108,8 @@ class MemberHost(Host):
             self._member.on_message(key, data)
 
     def _on_node_event(self, event: Message) -> None:
+        if event.kind == NodeEvent.LOST and event.node == self.declaration.name:
+            raise LostContactError(f"the run went on without this node from tick {event.from_tick}: {event.cause}")
         if event.kind == NodeEvent.LOST:
             self._member.membership.lose(event.node, event.from_tick)
         elif event.kind == NodeEvent.JOINED:
