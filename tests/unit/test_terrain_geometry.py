@@ -49,6 +49,11 @@ def test_heights_near_the_target_keep_their_digits(across: float) -> None:
     assert n == 0.0
 
 
+def test_the_antipode_and_the_centre_of_the_moon_have_finite_coordinates() -> None:
+    assert np.isfinite(site_to_map(RADIUS, 0.0, 0.0, -2.0 * RADIUS)).all()
+    assert np.isfinite(site_to_map(RADIUS, 0.0, 0.0, -RADIUS)).all()
+
+
 def test_snyders_worked_example_of_the_azimuthal_equidistant_projection_holds() -> None:
     # Snyder 1987, USGS Professional Paper 1395, p. 337: R = 3, centre 40 N 100 W; the point 20 S 100 E is at (x, y).
     x, y = -5.8311398, 5.5444634

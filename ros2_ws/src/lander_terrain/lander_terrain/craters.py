@@ -47,23 +47,12 @@ class CraterLaw:
 
     @staticmethod
     def of(parameters: Craters) -> CraterLaw:
-        """The law with the parameters' numbers.
-
-        Raises ValueError where the production law does not meet that of large craters below the largest diameter.
-        """
+        """The law with the parameters' numbers."""
         p = parameters
-        at_equilibrium_end = p.equilibrium_coefficient * p.equilibrium_largest_m**-p.equilibrium_exponent
-        large = p.large_per_1e6_km2 * 1e-12 * 1e3**p.large_exponent  # N(>D) = large * D^-exponent per m2, D in m
-        steeper = p.production_exponent - p.large_exponent
-        if steeper <= 0.0:
-            raise ValueError("production_exponent must exceed large_exponent")
-        meeting = (at_equilibrium_end * p.equilibrium_largest_m**p.production_exponent / large) ** (1.0 / steeper)
-        if not p.equilibrium_largest_m < meeting < p.largest_m:
-            raise ValueError(f"the production law meets that of large craters at {meeting:.0f} m, outside of its range")
         return CraterLaw(
-            (p.smallest_m, p.equilibrium_largest_m, meeting, p.largest_m),
+            (p.smallest_m, p.equilibrium_largest_m, p.production_largest_m, p.largest_m),
             (p.equilibrium_exponent, p.production_exponent, p.large_exponent),
-            p.equilibrium_coefficient * p.smallest_m**-p.equilibrium_exponent,
+            p.equilibrium_coefficient * pow(p.smallest_m, -p.equilibrium_exponent),
         )
 
     def cumulative(self, diameter: float) -> float:
@@ -100,7 +89,7 @@ def depth_to_diameter_limits(parameters: Craters, diameter: float) -> tuple[floa
 
 
 def crater_table(parameters: Craters | None, random: np.random.Generator) -> Array:
-    """Table of the population, a row for every octave of diameters, widest first. Raises as `CraterLaw.of` does."""
+    """Table of the population, a row for every octave of diameters, widest first."""
     if parameters is None:
         return np.empty((0, _COLUMNS))
     law = CraterLaw.of(parameters)

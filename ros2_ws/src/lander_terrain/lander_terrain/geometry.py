@@ -12,7 +12,7 @@ from math import atan2, cos, sin, sqrt
 
 from lander_terrain.jit import jit
 
-_NO_ARC_M = 1e-6  # m: turns the local frame by less than rounding shows
+_NO_ARC_M = 1e-6  # m: too short for a direction
 _SMALL_ANGLE = 1e-2  # rad: below this the series are exact to rounding
 
 
@@ -29,7 +29,7 @@ def site_to_map(radius: float, x: float, y: float, z: float) -> tuple[float, flo
         t2 = t * t
         scale = radius / level * (1.0 - t2 * (1.0 / 3.0 - t2 * (0.2 - t2 / 7.0)))
     else:
-        scale = radius * atan2(across, level) / across
+        scale = radius * atan2(across, level) / max(across, _NO_ARC_M)  # the antipode has every direction
     return x * scale, y * scale, height
 
 

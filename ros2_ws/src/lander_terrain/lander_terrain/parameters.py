@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp, inf, log, pow
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from lander_runtime.config import Parameters
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+_HUGE = 100.0  # exponent of a number that is no diameter, and no overflow
 DepthToDiameter = Annotated[float, Field(gt=0, le=0.3)]
 
 
@@ -69,7 +71,26 @@ class Craters(Parameters):
             or self.degraded_depth_to_diameter_km > self.fresh_depth_to_diameter_km
         ):
             raise ValueError("a degraded crater cannot be deeper than a fresh one")
+        if not self.equilibrium_largest_m < self.production_largest_m < self.largest_m:
+            raise ValueError(
+                f"the production law meets that of large craters at {self.production_largest_m:.4g} m, "
+                "which is not between equilibrium_largest_m and largest_m"
+            )
         return self
+
+    @property
+    def large_coefficient(self) -> float:
+        """Of large craters: N(>D) = this * D^-large_exponent per m2, D in m."""
+        return self.large_per_1e6_km2 * 1e-12 * pow(1e3, self.large_exponent)
+
+    @property
+    def production_largest_m(self) -> float:
+        """Diameter, m, at which the production law meets that of large craters."""
+        at_1_m = self.equilibrium_coefficient * pow(
+            self.equilibrium_largest_m, self.production_exponent - self.equilibrium_exponent
+        )
+        steeper = self.production_exponent - self.large_exponent
+        return exp(min(log(at_1_m / self.large_coefficient) / steeper, _HUGE)) if steeper > 0.0 else inf
 
 
 class Rocks(Parameters):
