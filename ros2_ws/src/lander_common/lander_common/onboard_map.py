@@ -108,7 +108,12 @@ def map_grid(table: Array, e: float, n: float) -> int:
 @njit(cache=True)
 def map_height(table: Array, values: NDArray[np.float32], e: float, n: float) -> float:
     """Height, m, bilinear in the finest grid there."""
-    row = table[map_grid(table, e, n)]
+    return grid_height(table[map_grid(table, e, n)], values, e, n)
+
+
+@njit(cache=True)
+def grid_height(row: Array, values: NDArray[np.float32], e: float, n: float) -> float:
+    """Height, m, bilinear in the grid of a row of the table; outside of it, of its nearest edge."""
     rows, columns = int(row[ROWS]), int(row[COLUMNS])
     i = min(max((n - row[NORTH]) / row[SPACING], 0.0), rows - 1.0)
     j = min(max((e - row[EAST]) / row[SPACING], 0.0), columns - 1.0)

@@ -22,17 +22,23 @@ class FreeFallCalibration:
         self._quantum = 1e-6 * sheet.quantum_um_s
         self._sum = [0.0, 0.0, 0.0]
         self._time_s = 0.0
+        self._step_s, self._limit = 0.0, 0.0
 
-    def falling(self, delta_v: list[float], dt: float, nav: list[float]) -> bool:
+    def falling(self, delta_v: list[float], dt: float, bias: list[float]) -> bool:
         """Whether a reading is no more than the accelerometers' own error; it is then added to the mean."""
-        variance = self._white * dt + (self._bias_sigma * dt) ** 2 + self._quantum**2
-        limit = self._parameters.threshold_sigma * sqrt(variance)
-        if any(abs(delta_v[i] - nav[i] * dt) > limit for i in (0, 1, 2)):
+        if dt != self._step_s:
+            self._set_step(dt)
+        limit = self._limit
+        x, y, z = delta_v
+        if abs(x - bias[0] * dt) > limit or abs(y - bias[1] * dt) > limit or abs(z - bias[2] * dt) > limit:
             return False
-        for i in (0, 1, 2):
-            self._sum[i] += delta_v[i]
+        self._sum = [self._sum[0] + x, self._sum[1] + y, self._sum[2] + z]
         self._time_s += dt
         return True
+
+    def _set_step(self, dt: float) -> None:
+        variance = self._white * dt + (self._bias_sigma * dt) ** 2 + self._quantum**2
+        self._step_s, self._limit = dt, self._parameters.threshold_sigma * sqrt(variance)
 
     def conclude(self, delta_v: list[float], dt: float, filter_: InertialFilter) -> None:
         """Once an engine runs, correct the filter by the mean of the fall before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 from numba import njit
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lander_common.quaternion import Quaternion
 from lander_flight.error_state import SIZE, SUMS_SIZE, accumulate, fade, propagate, update
-from lander_flight.strapdown import NAV_SIZE, Q, R, V, advance, rewind
+from lander_flight.strapdown import GYRO_BIAS, NAV_SIZE, Q, R, V, advance, rewind, specific_force
 
 Array = NDArray[np.float64]
 
@@ -31,11 +31,12 @@ class InertialFilter:
         self._sums = np.zeros(SUMS_SIZE)
         self._history = np.zeros((history, _ROW_SIZE))
         self._ticks = 0
+        self.motion = np.zeros(6)  # body rate, rad/s, and specific force, m/s2, over the last tick, in body, as corrected
 
     def advance(self, delta_theta: Array, delta_v: Array, used: bool, dt: float) -> None:
         """Carry the state over a tick, on increments in body; the covariance follows with `carry`."""
         slot = self._ticks % len(self._history)
-        _tick(self.nav, self._sums, self._history[slot], delta_theta, delta_v, used, self.time_s, dt)
+        self.motion = _tick(self.nav, self._sums, self._history, slot, delta_theta, delta_v, used, self.time_s, dt)
         self._ticks += 1
         self.time_s += dt
         self.lag_s += dt
@@ -81,16 +82,29 @@ def new_state(r_mci: Array, v_mci: Array, q_mci_body: Quaternion) -> Array:
 
 @njit(cache=True)
 def _tick(
-    nav: Array, sums: Array, row: Array, delta_theta: Array, delta_v: Array, used: bool, time_s: float, dt: float
-) -> None:
+    nav: Array,
+    sums: Array,
+    history: Array,
+    slot: int,
+    delta_theta: Array,
+    delta_v: Array,
+    used: bool,
+    time_s: float,
+    dt: float,
+) -> Array:
+    """Advance, accumulate, keep the increments; return the corrected rate and specific force, shape (6,)."""
     gained = advance(nav, delta_theta, delta_v, used, time_s, dt)
     x, y, z = delta_theta[0], delta_theta[1], delta_theta[2]
-    accumulate(sums, nav, gained, delta_v[2] if used else 0.0, used, (x * x + y * y + z * z) ** 0.5, dt)
-    row[_STEP] = dt
+    accumulate(sums, nav, gained, delta_v[2] if used else 0.0, used, sqrt(x * x + y * y + z * z), dt)
+    row = history[slot]
+    row[_STEP], row[_USED] = dt, 1.0 if used else 0.0
+    motion = np.zeros(6)
     for i in range(3):
-        row[_THETA + i] = delta_theta[i]
-        row[_VELOCITY + i] = delta_v[i]
-    row[_USED] = 1.0 if used else 0.0
+        row[_THETA + i], row[_VELOCITY + i] = delta_theta[i], delta_v[i]
+        motion[i] = delta_theta[i] / dt - nav[GYRO_BIAS + i]
+    if used:
+        motion[3:] = specific_force(nav, delta_v, dt)
+    return motion
 
 
 @njit(cache=True)

@@ -58,7 +58,6 @@ class Navigation(Subsystem):
         self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief.relief_correlation)
         self._time_ns = 0
         self._blind_s = 0.0
-        self._rate, self._force = np.zeros(3), np.zeros(3)  # the last ones, corrected, in body
         self._last_range = NOT_USED
         self._accepted_s = -inf
         self._nis: list[float] = []
@@ -100,14 +99,12 @@ class Navigation(Subsystem):
             self._mass.spend(delta_v[2])
         filter_.advance(imu.delta_theta_body, imu.delta_v_body, not falling, dt)
         self._blind_s = 0.0
-        self._rate = imu.delta_theta_body / dt - filter_.nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]
-        self._force = np.zeros(3) if falling else _specific_force(filter_.nav, imu.delta_v_body / dt)
 
     def _advance_blind(self, dt: float) -> None:
         """Hold the last force and rate, which may be wrong by the same amount for as long as this lasts."""
-        nav, believed = self.filter.nav, self._parameters.blind
-        theta = (self._rate + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt
-        self.filter.advance(theta, _sensed(nav, self._force) * dt, True, dt)
+        nav, motion, believed = self.filter.nav, self.filter.motion, self._parameters.blind
+        theta = (motion[:3] + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt
+        self.filter.advance(theta, _sensed(nav, motion[3:]) * dt, True, dt)
         growth = dt * (2.0 * self._blind_s + dt)  # of the square of the time
         self.filter.doubt(slice(es.VELOCITY, es.ATTITUDE), believed.acceleration_sigma_m_s2**2 * growth)
         self.filter.doubt(slice(es.ATTITUDE, es.GYRO), believed.rate_sigma_rad_s**2 * growth)
@@ -130,8 +127,8 @@ class Navigation(Subsystem):
             r_lander_mci=nav[0:3],
             v_lander_mci=nav[3:6],
             q_mci_body=nav[6:10],
-            w_mci_body=self._rate,
-            specific_force_body=self._force,
+            w_mci_body=filter_.motion[0:3],
+            specific_force_body=filter_.motion[3:6],
             altitude_m=float(where[report.ALTITUDE]),
             altitude_sigma_m=float(sure[report.ALTITUDE_SIGMA]),
             r_sigma_site_m=sure[0:3],
@@ -169,7 +166,7 @@ class Navigation(Subsystem):
         self.filter.P[:] = filter_.covariance.reshape(es.SIZE, es.SIZE)
         self._time_ns = stamp_ns(state)
         self.filter.time_s = self._time_ns * 1e-9
-        self._rate, self._force = state.w_mci_body.copy(), state.specific_force_body.copy()
+        self.filter.motion = np.concatenate([state.w_mci_body, state.specific_force_body])
         if state.range_age_s >= 0.0:
             self._accepted_s = self.filter.time_s - state.range_age_s
         self._reporter.refresh(self.filter, self._range)
@@ -209,13 +206,7 @@ def mean_exhaust_velocity(vehicle: Vehicle) -> float:
     return vehicle.full_thrust_n / flow * STANDARD_GRAVITY_M_S2
 
 
-def _specific_force(nav: Array, sensed: Array) -> Any:
-    """Specific force from what the accelerometers read, m/s2 in body."""
-    errors = nav[sd.ACCELEROMETER_BIAS : sd.RANGE_BIAS] + nav[sd.THRUST_AXIS : sd.MAP_HEIGHT] * sensed[2]
-    return sensed - errors
-
-
 def _sensed(nav: Array, force: Array) -> Any:
-    """What the accelerometers read at a specific force: the inverse of `_specific_force`."""
+    """What the accelerometers read at a specific force: the inverse of `strapdown.specific_force`."""
     z = (force[2] + nav[sd.ACCELEROMETER_BIAS + 2]) / (1.0 - nav[sd.THRUST_AXIS + 2])
     return force + nav[sd.ACCELEROMETER_BIAS : sd.RANGE_BIAS] + nav[sd.THRUST_AXIS : sd.MAP_HEIGHT] * z

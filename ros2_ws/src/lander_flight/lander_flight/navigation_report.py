@@ -45,11 +45,10 @@ class Reporter:
     def refresh(self, filter_: InertialFilter, ranges: RangeProcessor) -> None:
         """Look at the covariance and at the map below, where the last range has told of its errors."""
         site, table, values = self._site, self._map.table, self._map.values
-        axes = site_axes(site.R_mcmf_site, filter_.time_s)
-        e, n = map_place(axes, tuple(filter_.nav[:3].tolist()), site.radius_m)
-        beam, footprint = ranges.nearest_footprint(e, n)
-        near = (beam, footprint.distance(e, n), self._relief_correlation)
-        self.sure = how_sure(filter_.nav, filter_.P, axes, site.radius_m, table, values, *near)
+        placed = (site.R_mcmf_site, filter_.time_s, site.radius_m)
+        self.sure = how_sure(
+            filter_.nav, filter_.P, *placed, table, values, ranges.footprints, self._relief_correlation
+        )
 
     def where(self, filter_: InertialFilter, com_body: Array) -> Array:
         """Position, velocity, attitude in site, altitude; see the constants above. Shape (11,)."""
@@ -68,15 +67,16 @@ def pad_positions(legs: Legs) -> Array:
 def how_sure(
     nav: Array,
     P: Array,
-    axes: Axes,
+    R_mcmf_site: Array,
+    time_s: float,
     site_radius: float,
     table: Array,
     values: NDArray[np.float32],
-    beam: int,
-    away: float,
+    footprints: Array,
     relief_correlation: float,
 ) -> Array:
-    """See the constants above; shape (15,). `away`: distance, m, of the last footprint of the beam."""
+    """See the constants above; shape (15,). `footprints`: the last places of the beams on the map (see `range_processor`)."""
+    axes = site_axes(R_mcmf_site, time_s)
     found = np.empty(SURE_SIZE)
     body = body_axes(nav)
     for i in range(3):
@@ -89,6 +89,7 @@ def how_sure(
     grid = table[map_grid(table, e, n)]
     spread = place_spread(P, east, north, _LEAST_SPREAD * grid[SPACING])
     ground, slope_e, slope_n, left = fit_plane(table, values, e, n, spread)
+    beam, away = _nearest(footprints, e, n)
     width = sqrt(0.5 * (spread[0] ** 2 + spread[1] ** 2 + spread[2] ** 2))
     same_map, same_relief = exp(-away / grid[CORRELATION]), exp(-away / (relief_correlation * width))
     row = np.zeros(SIZE)
@@ -103,6 +104,14 @@ def how_sure(
     found[GROUND] = ground + same_map * nav[MAP_HEIGHT + beam] + same_relief * nav[RELIEF + beam]
     found[SLOPES], found[SLOPES + 1] = slope_e, slope_n
     return found
+
+
+@njit(cache=True)
+def _nearest(footprints: Array, e: float, n: float) -> tuple[int, float]:
+    """The beam whose last footprint is nearest to a place, and how far that is, m."""
+    first = sqrt((e - footprints[0, 0]) ** 2 + (n - footprints[0, 1]) ** 2)
+    second = sqrt((e - footprints[1, 0]) ** 2 + (n - footprints[1, 1]) ** 2)
+    return (1, second) if second < first else (0, first)
 
 
 @njit(cache=True)

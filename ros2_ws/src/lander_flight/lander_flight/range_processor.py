@@ -13,7 +13,6 @@ from lander_common.onboard_map import CORRELATION, SIGMA, SPACING, OnboardMap, m
 from lander_flight import error_state as es
 from lander_flight import range_update as ru
 from lander_flight import strapdown as sd
-from lander_flight.geometry import site_axes
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.navigation_parameters import Mount, RangeBelief
 from lander_flight.range_gate import Innovation, Judgement, RangeGate, Verdict
@@ -35,17 +34,7 @@ class RangeResult:
 NOT_USED = RangeResult()
 
 
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """Where a beam met the map."""
-
-    east_m: float
-    north_m: float
-    spacing_m: float  # of the map there
-
-    def distance(self, e: float, n: float) -> float:
-        """Distance to a place on the map, m."""
-        return hypot(e - self.east_m, n - self.north_m)
+EAST, NORTH, SPACING_THERE = range(3)  # of a footprint, m, and of the map there
 
 
 class RangeProcessor:
@@ -59,7 +48,7 @@ class RangeProcessor:
         self._gate = gate
         self._map = onboard_map
         self._site = site
-        self._footprints = [Footprint(inf, inf, 0.0) for _ in range(sd.BEAMS)]
+        self.footprints = np.full((sd.BEAMS, 3), inf)  # where each beam met the map last
 
     def process(self, message: Message, filter_: InertialFilter, com_body: Array) -> RangeResult:
         """Correct the filter by a measurement, or not."""
@@ -75,42 +64,39 @@ class RangeProcessor:
         descent = -float(found[ru.PER_RANGE])
         if descent < self._belief.least_descent:
             return NOT_USED
-        self._fade(filter_, past, found, int(message.beam))
-        row, found = self._measure(past, filter_, message, com_body, time_s)
+        clearance = float(found[ru.CLEARANCE]) + self._fade(filter_, found, int(message.beam))
         row = es.backwards(row, sums, filter_.nav[:3])
         noise = (descent * message.sigma_m) ** 2 + self._belief.roughness_m**2
         _, variance = es.covered(filter_.P, row)
-        return self._correct(filter_, row, -float(found[ru.CLEARANCE]), noise, variance, descent)
+        return self._correct(filter_, row, -clearance, noise, variance, descent)
 
     def _measure(
         self, past: Array, filter_: InertialFilter, message: Message, com_body: Array, time_s: float
     ) -> tuple[Array, Array]:
-        axes = site_axes(self._site.R_mcmf_site, time_s)
+        site = self._site
+        placed = (site.R_mcmf_site, time_s, site.radius_m)
         table, values = self._map.table, self._map.values
         mount = self._mount[message.beam]
         number = int(message.beam)
         return ru.measure(
-            past, filter_.P, mount, number, com_body, axes, self._site.radius_m, table, values, float(message.range_m)
+            past, filter_.P, mount, number, com_body, *placed, table, values, float(message.range_m)
         )
 
-    def _fade(self, filter_: InertialFilter, past: Array, found: Array, beam: int) -> None:
-        """Let the errors of the map decay over the ground that the beam has moved, and fit them to the place where it is now."""
+    def _fade(self, filter_: InertialFilter, found: Array, beam: int) -> float:
+        """Let the errors of the map decay over the ground that the beam has moved; return by how much that lowers the ground, m."""
         e, n = float(found[ru.EAST]), float(found[ru.NORTH])
         grid = self._map.table[map_grid(self._map.table, e, n)]
-        last = self._footprints[beam]
-        moved = last.distance(e, n)
-        if grid[SPACING] != last.spacing_m:  # grids of different resolution come from different surveys
+        last = self.footprints[beam]
+        moved = hypot(e - last[EAST], n - last[NORTH])
+        if grid[SPACING] != last[SPACING_THERE]:  # grids of different resolution come from different surveys
             moved = inf
-        self._footprints[beam] = Footprint(e, n, float(grid[SPACING]))
+        self.footprints[beam] = (e, n, grid[SPACING])
         reach = self._belief.relief_correlation * float(found[ru.SPREAD])
+        nav = filter_.nav
+        before = float(nav[sd.MAP_HEIGHT + beam] + nav[sd.RELIEF + beam])
         filter_.fade(es.MAP + beam, moved, float(grid[CORRELATION]), float(grid[SIGMA]) ** 2)
         filter_.fade(es.SLOPE + beam, moved, reach, float(found[ru.PLANE_VARIANCE]))
-        past[sd.GYRO_BIAS :] = filter_.nav[sd.GYRO_BIAS :]
-
-    def nearest_footprint(self, e: float, n: float) -> tuple[int, Footprint]:
-        """The last footprint, of any beam, that is nearest to a place on the map, and its beam."""
-        beam = min(range(sd.BEAMS), key=lambda beam: self._footprints[beam].distance(e, n))
-        return beam, self._footprints[beam]
+        return before - float(nav[sd.MAP_HEIGHT + beam] + nav[sd.RELIEF + beam])
 
     def _correct(
         self, filter_: InertialFilter, row: Array, residual: float, noise: float, variance: float, descent: float

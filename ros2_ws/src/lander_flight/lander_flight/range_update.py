@@ -11,15 +11,17 @@ What the plane leaves is an error of its own, correlated over about the same dis
 
 from __future__ import annotations
 
-from math import exp, sqrt
+from math import sqrt
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from lander_common.onboard_map import SPACING, map_grid, map_height
+from lander_common.onboard_map import COLUMNS, ROWS, SPACING, grid_height, map_grid, map_height
+from lander_common.onboard_map import EAST as EAST_EDGE
+from lander_common.onboard_map import NORTH as NORTH_EDGE
 from lander_flight.error_state import ATTITUDE, MAP, POSITION, RANGE, REGISTER, SIGHT, SIZE, SLOPE, body_axes
-from lander_flight.geometry import Axes, cross, dot, local_axes, map_place, to_mci
+from lander_flight.geometry import cross, dot, local_axes, map_place, site_axes, to_mci
 from lander_flight.strapdown import BORESIGHT, MAP_HEIGHT, RANGE_BIAS, REGISTRATION, RELIEF, R, Triple
 
 Array = NDArray[np.float64]
@@ -31,6 +33,8 @@ CLEARANCE, PER_RANGE, EAST, NORTH, PLANE_VARIANCE, SPREAD, FOUND_SIZE = range(7)
 
 _NODES = 9  # per axis, of the grid under which the map is fitted
 _REACH = 2.5  # standard deviations that the grid spans to either side
+_STATIONS = np.linspace(-_REACH, _REACH, _NODES)
+_WEIGHTS = np.exp(-0.5 * _STATIONS**2)
 _LEAST_SPREAD = 0.5  # of the map's spacing: below it a bilinear map has no more to tell
 
 
@@ -59,6 +63,14 @@ def beam(
 
 
 @njit(cache=True)
+def _covers(row: Array, e: float, n: float, reach_e: float, reach_n: float) -> bool:
+    """Whether a grid covers a place and its surroundings."""
+    east, north = row[EAST_EDGE] + (row[COLUMNS] - 1.0) * row[SPACING], row[NORTH_EDGE] + (row[ROWS] - 1.0) * row[SPACING]
+    within_e = e - reach_e >= row[EAST_EDGE] and e + reach_e <= east
+    return bool(within_e and n - reach_n >= row[NORTH_EDGE] and n + reach_n <= north)
+
+
+@njit(cache=True)
 def fit_plane(
     table: Array, values: NDArray[np.float32], e: float, n: float, spread: Triple
 ) -> tuple[float, float, float, float]:
@@ -67,15 +79,18 @@ def fit_plane(
     `spread`: Cholesky factor (ee, ne, nn) of the covariance of the place, m.
     """
     ee, ne, nn = spread
-    step = 2.0 * _REACH / (_NODES - 1)
+    row = table[map_grid(table, e, n)]
+    inside = _covers(row, e, n, _REACH * ee, _REACH * (abs(ne) + nn))
     weights = second = mean = slope_1 = slope_2 = square = 0.0
-    reference = map_height(table, values, e, n)
+    reference = grid_height(row, values, e, n)
     for i in range(_NODES):
-        a = i * step - _REACH
+        a = _STATIONS[i]
         for j in range(_NODES):
-            b = j * step - _REACH
-            weight = exp(-0.5 * (a * a + b * b))
-            height = map_height(table, values, e + ee * a, n + ne * a + nn * b) - reference
+            b = _STATIONS[j]
+            weight = _WEIGHTS[i] * _WEIGHTS[j]
+            east, north = e + ee * a, n + ne * a + nn * b
+            height = grid_height(row, values, east, north) if inside else map_height(table, values, east, north)
+            height -= reference
             weights += weight
             second += weight * a * a
             mean += weight * height
@@ -116,13 +131,15 @@ def measure(
     mount: Array,
     number: int,
     com_body: Array,
-    site: Axes,
+    R_mcmf_site: Array,
+    time_s: float,
     site_radius: float,
     table: Array,
     values: NDArray[np.float32],
     range_m: float,
 ) -> tuple[Array, Array]:
     """The measurement row, shape (29,), and what was found, shape (6,): clearance, m, its slope over range, place, left variance."""
+    site = site_axes(R_mcmf_site, time_s)
     end, direction, first, second = beam(nav, mount, number, com_body, range_m)
     p = (nav[R] + end[0], nav[R + 1] + end[1], nav[R + 2] + end[2])
     east, north, up, radius = local_axes(site, p)

@@ -122,17 +122,23 @@ def _set_attitude(nav: Array, x: float, y: float, z: float, w: float) -> None:
 
 
 @njit(cache=True)
+def specific_force(nav: Array, delta_v: Array, dt: float) -> Triple:
+    """Mean specific force in body, m/s2, without the estimated errors of the accelerometers."""
+    b, k, z = ACCELEROMETER_BIAS, THRUST_AXIS, delta_v[2]
+    return (
+        (delta_v[0] - nav[k] * z) / dt - nav[b],
+        (delta_v[1] - nav[k + 1] * z) / dt - nav[b + 1],
+        (delta_v[2] - nav[k + 2] * z) / dt - nav[b + 2],
+    )
+
+
+@njit(cache=True)
 def velocity_gained(nav: Array, delta_v: Array, used: bool, dt: float) -> Triple:
-    """Delta-v in mci, m/s, from that in body, without the estimated errors of the accelerometers; none where they are not used."""
+    """Delta-v in mci, m/s, from that in body; none where the accelerometers are not used."""
     if not used:
         return 0.0, 0.0, 0.0
-    b, k, z = ACCELEROMETER_BIAS, THRUST_AXIS, delta_v[2]
-    corrected = (
-        delta_v[0] - nav[b] * dt - nav[k] * z,
-        delta_v[1] - nav[b + 1] * dt - nav[k + 1] * z,
-        delta_v[2] - nav[b + 2] * dt - nav[k + 2] * z,
-    )
-    return rotate(nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3], corrected)
+    x, y, z = specific_force(nav, delta_v, dt)
+    return rotate(nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3], (x * dt, y * dt, z * dt))
 
 
 @njit(cache=True)
