@@ -1,7 +1,8 @@
 """A bench for the throttle: a rigid body with thrusters, true navigation, and guidance as the test wants it.
 
-It is written apart from lander_world: thrust is rectangular and late by the valve delay and the time constant, which gives
-the same impulse at the same mean time as a first-order build-up and decay; Euler's equations are integrated with RK4.
+It is written apart from lander_world: thrust is rectangular and late by the valve delay and the time constant, which
+gives the same impulse at the same mean time as a first-order build-up and decay; Euler's equations are integrated by
+a Runge-Kutta method.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from math import cos, radians, sin
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 from transforms3d import quaternions
 
 from lander_common.mission import Mission, Vehicle, resolve
@@ -49,13 +52,16 @@ class Errors:
     rate_noise_rad_s: float = 0.0  # of the navigation's rate
 
 
+NO_ERRORS = Errors()
+
+
 @dataclass
 class History:
     """What happened, a row a tick."""
 
     time_s: list[float] = field(default_factory=list)
-    error_deg: list[Array] = field(default_factory=list)  # rotation vector from actual to wanted
-    w_body: list[Array] = field(default_factory=list)
+    q_mci_body: list[Array] = field(default_factory=list)  # w first
+    q_wanted: list[tuple[float, ...]] = field(default_factory=list)  # w last
     thrust_n: list[float] = field(default_factory=list)  # true mean over the tick
     commands: list[Any] = field(default_factory=list)
     rcs_n_s: float = 0.0  # impulse of all RCS thrusters
@@ -63,8 +69,10 @@ class History:
     assist_pulses: int = 0
 
     def errors(self) -> Array:
-        """Attitude error, deg; shape (ticks, 3)."""
-        return np.array(self.error_deg)
+        """Rotation vector from the actual to the wanted attitude, in body, deg; shape (ticks, 3)."""
+        wanted = Rotation.from_quat(np.array(self.q_wanted))
+        actual = Rotation.from_quat(np.roll(np.array(self.q_mci_body), -1, axis=1))
+        return np.degrees((actual.inv() * wanted).as_rotvec())
 
     def norm(self, after_s: float = 0.0) -> Array:
         """Length of the attitude error from a time on, deg."""
@@ -72,9 +80,9 @@ class History:
 
 
 @cache
-def mission() -> Mission:
-    """The nominal mission."""
-    return resolve("nominal", 1)
+def mission(settings: tuple[tuple[str, str], ...] = ()) -> Mission:
+    """The nominal mission with other values of the throttle's parameters."""
+    return resolve("nominal", 1, settings={f"throttle.{key}": value for key, value in settings})
 
 
 def body(vehicle: Vehicle, propellant_kg: float, rcs_kg: float) -> tuple[Array, Array]:
@@ -89,15 +97,23 @@ def body(vehicle: Vehicle, propellant_kg: float, rcs_kg: float) -> tuple[Array, 
     return com, inertia
 
 
+@cache
+def blank(name: str) -> Any:
+    """A message of zeros, the same one each time: the throttle keeps none."""
+    return zeros(f"lander_interfaces/msg/{name}")
+
+
 class Bench:
     """The loop."""
 
-    def __init__(self, want: Callable[[float], Want], errors: Errors = Errors(), propellant_kg: float = 424.0) -> None:
-        self.throttle = Throttle(mission())
+    def __init__(self, want: Callable[[float], Want], errors: Errors = NO_ERRORS, **settings: float) -> None:
+        """`settings`: values of the throttle's parameters by their key, with a double underscore for the dot."""
+        flown = mission(tuple((key.replace("__", "."), str(value)) for key, value in settings.items()))
+        self.throttle = Throttle(flown)
         self.want, self.errors = want, errors
-        vehicle = mission().vehicle
-        self.propellant_kg, self.rcs_kg = propellant_kg, 12.0
-        com, self.inertia = body(vehicle, propellant_kg, self.rcs_kg)
+        vehicle, start = flown.vehicle, flown.start
+        self.propellant_kg, self.rcs_kg = start.propellant_kg, start.rcs_propellant_kg
+        com, self.inertia = body(vehicle, self.propellant_kg, self.rcs_kg)
         self.inverse = np.linalg.inv(self.inertia)
         com = com + np.array(errors.com_m)
         ring, main, rcs = vehicle.assist, vehicle.main_engine, vehicle.rcs
@@ -160,7 +176,7 @@ class Bench:
 
     def navigation(self) -> Any:
         """The truth, with noise on the rate."""
-        message = zeros("lander_interfaces/msg/NavigationState")
+        message = blank("NavigationState")
         message.q_mci_body = self.q[[1, 2, 3, 0]]
         message.w_mci_body = self.w + self.errors.rate_noise_rad_s * self.noise.standard_normal(3)
         return self.stamped(message)
@@ -168,7 +184,7 @@ class Bench:
     def guidance(self) -> Any:
         """What the test wants."""
         want = self.want(self.stamp_ns * 1e-9)
-        message = zeros("lander_interfaces/msg/GuidanceCommand")
+        message = blank("GuidanceCommand")
         message.phase, message.thrust_n = want.phase, want.thrust_n
         message.q_mci_body_command, message.w_mci_body_command = np.array(want.q_mci_body), np.array(want.w_body)
         message.main_engine, message.assist_engines = want.main_engine, want.assist_engines
@@ -177,7 +193,7 @@ class Bench:
 
     def telemetry(self) -> Any:
         """Gauges without error."""
-        message = zeros("lander_interfaces/msg/VehicleTelemetry")
+        message = blank("VehicleTelemetry")
         message.propellant_gauge_kg, message.rcs_propellant_gauge_kg = self.propellant_kg, self.rcs_kg
         return self.stamped(message)
 
@@ -187,15 +203,15 @@ class Bench:
         on_s = np.concatenate([[step_s if command.main_engine else 0.0], command.assist_on_s, command.rcs_on_s])
         self.check(on_s, step_s)
         self.late.append((self.delays, self.delays + on_s))
-        steps = 4 if step_s < 0.1 else 100
-        h = step_s / steps
-        thrust = 0.0
-        for i in range(steps):
-            open_s = sum(overlap(begin, end, i * h, (i + 1) * h) for begin, end in self.late)
-            self.substep(open_s / h @ self.torques + np.array(self.errors.torque_body_n_m), h)
-            thrust += float(open_s @ self.forces[:, 2])
+        steps = 4 if step_s < 0.1 else 20
+        edges = np.linspace(0.0, step_s, steps + 1)[:, None]
+        open_s = np.zeros((steps, len(on_s)))
+        for begin, end in self.late:
+            open_s += np.maximum(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0.0)
+        torques = open_s @ self.torques * (steps / step_s) + np.array(self.errors.torque_body_n_m)
+        self.q, self.w = integrated(self.q, self.w, torques, self.inertia, self.inverse, step_s / steps)
         self.late = [(begin - step_s, end - step_s) for begin, end in self.late if end.max() > step_s]
-        self.history.thrust_n.append(thrust / step_s)
+        self.history.thrust_n.append(float(open_s.sum(axis=0) @ self.forces[:, 2]) / step_s)
 
     def check(self, on_s: Array, step_s: float) -> None:
         """Valves are asked for nothing that they cannot do, and pulses are counted."""
@@ -207,38 +223,40 @@ class Bench:
         self.history.rcs_pulses += int(np.count_nonzero(opening[7:]))
         self.history.rcs_n_s += float(on_s[7:] @ np.linalg.norm(self.forces[7:], axis=1))
 
-    def substep(self, torque: Array, h: float) -> None:
-        """Runge-Kutta step of Euler's equations and the quaternion."""
-
-        def rates(state: Array) -> Array:
-            q, w = state[:4], state[4:]
-            dq = 0.5 * quaternions.qmult(q, np.concatenate([[0.0], w]))
-            return np.concatenate([dq, self.inverse @ (torque - np.cross(w, self.inertia @ w))])
-
-        state = np.concatenate([self.q, self.w])
-        k1 = rates(state)
-        k2 = rates(state + 0.5 * h * k1)
-        k3 = rates(state + 0.5 * h * k2)
-        k4 = rates(state + h * k3)
-        state = state + h / 6.0 * (k1 + 2 * k2 + 2 * k3 + k4)
-        self.q, self.w = state[:4] / np.linalg.norm(state[:4]), state[4:]
-
     def record(self) -> None:
         """A row of the history."""
         now_s = self.stamp_ns * 1e-9
-        x, y, z, w = self.want(now_s).q_mci_body
-        turn = quaternions.qmult(quaternions.qconjugate(self.q), np.array([w, x, y, z]))
-        axis, angle = quaternions.quat2axangle(turn)
-        angle = (angle + np.pi) % (2 * np.pi) - np.pi
         self.history.time_s.append(now_s)
-        self.history.error_deg.append(np.degrees(angle * np.asarray(axis)))
-        self.history.w_body.append(self.w.copy())
+        self.history.q_mci_body.append(self.q)
+        self.history.q_wanted.append(self.want(now_s).q_mci_body)
         self.history.commands.append(self.command)
 
 
-def overlap(begin: Array, end: Array, start: float, stop: float) -> Array:
-    """Length of the parts of intervals that lie between start and stop."""
-    return np.maximum(np.minimum(end, stop) - np.maximum(begin, start), 0.0)
+@njit(cache=True)
+def derivatives(state: Array, torque: Array, inertia: Array, inverse: Array) -> Array:
+    """Euler's equations and the kinematics of the quaternion (w first) in `state`, shape (7,)."""
+    q0, q1, q2, q3 = state[0], state[1], state[2], state[3]
+    w = state[4:]
+    rate = np.empty(7)
+    rate[0] = 0.5 * (-q1 * w[0] - q2 * w[1] - q3 * w[2])
+    rate[1] = 0.5 * (q0 * w[0] + q2 * w[2] - q3 * w[1])
+    rate[2] = 0.5 * (q0 * w[1] + q3 * w[0] - q1 * w[2])
+    rate[3] = 0.5 * (q0 * w[2] + q1 * w[1] - q2 * w[0])
+    rate[4:] = inverse @ (torque - np.cross(w, inertia @ w))
+    return rate
+
+
+@njit(cache=True)
+def integrated(q: Array, w: Array, torques: Array, inertia: Array, inverse: Array, h: float) -> tuple[Array, Array]:
+    """Attitude and rate after sub-steps of length h with a constant torque in each (Runge-Kutta, 4th order)."""
+    state = np.concatenate((q, w))
+    for torque in torques:
+        k1 = derivatives(state, torque, inertia, inverse)
+        k2 = derivatives(state + 0.5 * h * k1, torque, inertia, inverse)
+        k3 = derivatives(state + 0.5 * h * k2, torque, inertia, inverse)
+        k4 = derivatives(state + h * k3, torque, inertia, inverse)
+        state = state + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
+    return state[:4] / np.linalg.norm(state[:4]), state[4:]
 
 
 def about(axis: tuple[float, float, float], angle_deg: float) -> tuple[float, float, float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linprog, lsq_linear
@@ -32,6 +32,8 @@ rings = st.builds(
     st.floats(0.0, 60.0),
 )
 
+untimed = settings(deadline=None)  # a busy machine is no failure
+
 
 def effects(ring: AssistRing, com: tuple[float, float, float]) -> Array:
     """Thrust, N, and torque about x and y, N m, of each thruster at full duty; shape (3, count)."""
@@ -40,11 +42,13 @@ def effects(ring: AssistRing, com: tuple[float, float, float]) -> Array:
     return np.stack([np.full(ring.count, ring.thrust_n), torques[:, 0], torques[:, 1]])
 
 
+@untimed
 @given(vectors, vectors, vectors)
 def test_the_torque_of_a_force_is_the_cross_product_of_numpy(com: tuple, place: tuple, force: tuple) -> None:
     assert torque_about(com, place, force) == pytest.approx(np.cross(np.subtract(place, com), force), abs=1e-9)
 
 
+@untimed
 @given(st.lists(st.tuples(finite, finite, finite), min_size=3, max_size=3), vectors)
 def test_the_inverse_of_a_matrix_undoes_it(rows: list, v: tuple) -> None:
     matrix = np.array(rows) + 25.0 * np.eye(3)  # diagonally dominant
@@ -59,6 +63,7 @@ def test_thrusters_on_the_left_roll_to_the_right() -> None:
     assert (pitch, yaw) == pytest.approx((0.0, 0.0), abs=1e-9)
 
 
+@untimed
 @given(rings, st.data())
 def test_the_ring_gives_whatever_is_within_its_reach(ring: AssistRing, data: st.DataObject) -> None:
     duty = st.floats(0.0, 1.0)
@@ -70,12 +75,14 @@ def test_the_ring_gives_whatever_is_within_its_reach(ring: AssistRing, data: st.
     assert effects(ring, COM) @ duties == pytest.approx(wanted, abs=0.02)  # N and N m, of 200 and more
 
 
+@untimed
 @given(rings, st.floats(-5e3, 5e3), st.floats(-500.0, 500.0), st.floats(-500.0, 500.0))
 def test_duties_are_duties_whatever_is_wanted(ring: AssistRing, thrust: float, x: float, y: float) -> None:
     duties, _ = RingAllocation(ring, COM).duties(thrust, x, y)
     assert all(0.0 <= duty <= 1.0 for duty in duties)
 
 
+@untimed
 @given(st.floats(0.2, 0.8), st.floats(-30.0, 30.0), st.floats(-30.0, 30.0))
 def test_within_bounds_the_ring_takes_the_least_squares_of_the_duties(level: float, x: float, y: float) -> None:
     ring = VEHICLE.assist
@@ -85,6 +92,7 @@ def test_within_bounds_the_ring_takes_the_least_squares_of_the_duties(level: flo
     assert duties == pytest.approx(np.linalg.pinv(effects(ring, COM)) @ wanted, abs=1e-9)
 
 
+@untimed
 @given(st.floats(0.0, 80.0), st.floats(0.0, 360.0))
 def test_at_full_thrust_the_ring_gives_the_torque_and_what_thrust_is_left(torque: float, angle_deg: float) -> None:
     ring = VEHICLE.assist
@@ -96,6 +104,7 @@ def test_at_full_thrust_the_ring_gives_the_torque_and_what_thrust_is_left(torque
     assert thrust == pytest.approx(-best.fun, abs=0.1)
 
 
+@untimed
 @given(st.floats(-1.0, 8.0), st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
 def test_out_of_reach_the_answer_is_the_weighted_least_squares_of_scipy(thrust: float, x: float, y: float) -> None:
     columns = (effects(VEHICLE.assist, COM).T / [200.0, 160.0, 160.0]).T
@@ -152,6 +161,7 @@ def test_resilience_yaws_with_a_couple_and_rolls_with_one_thruster() -> None:
 impulses = st.tuples(*[st.floats(-1.0, 1.0)] * 3)
 
 
+@untimed
 @given(impulses, st.sampled_from([0.02, 1.0]))
 def test_rcs_open_times_are_possible_and_their_impulse_is_as_wanted_or_less(wanted: tuple, tick_s: float) -> None:
     allocation = RcsAllocation(VEHICLE.rcs, (0.0, 0.0, 0.9))
