@@ -347,6 +347,22 @@ def _coasting(messages: dict[str, Any]) -> None:
     telemetry.assist_chamber_pa[:], telemetry.assist_valve_open[:] = 0.0, False
 
 
+def test_ignition_at_the_end_of_a_long_tick_is_no_disagreement(mission: Mission) -> None:
+    bench = Bench(mission)
+
+    def igniting(messages: dict[str, Any]) -> None:
+        _coasting(messages)
+        messages["imu_increments"].interval_ns = 1_000_000_000
+        if bench.time_ns == 19_000_000_000:
+            messages["throttle_command"].thrust_n = mission.vehicle.full_thrust_n
+
+    for second in range(20):
+        bench.time_ns = second * 1_000_000_000
+        bench.step(igniting)
+    bench.time_ns = 19_100_000_000
+    assert all(abs(value(status, "thrust_agreement")) < 0.02 for status in bench.steps(50))
+
+
 def test_a_single_outlier_of_the_rangefinder_is_no_finding(mission: Mission) -> None:
     bench = Bench(mission)
     bench.steps(30)

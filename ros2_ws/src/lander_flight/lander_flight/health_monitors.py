@@ -59,14 +59,19 @@ class ThrustMonitor:
         gauge = self._gauge.put(gauge, step_s)
         if isfinite(gauge):
             self.mass_kg = self._dry_kg + gauge
-        if imu.interval_ns:
-            self.sensed_m_s2 = float(imu.delta_v_body[2]) / (imu.interval_ns * 1e-9)
+        tick_s = imu.interval_ns * 1e-9
+        if tick_s > 0.0:
+            self.sensed_m_s2 = float(imu.delta_v_body[2]) / tick_s
         sensed = self._sensed.put(self.sensed_m_s2, step_s)
-        # What is sensed now was commanded between the last step and this one.
-        before_n = throttle.thrust_n if self._commanded_n is None else self._commanded_n
-        self._commanded_n = throttle.thrust_n
-        expected = self._expected.put(0.5 * (before_n + throttle.thrust_n) / self.mass_kg, step_s)
+        expected = self._expected.put(self._acting_n(throttle.thrust_n, tick_s, step_s) / self.mass_kg, step_s)
         self.disagreement = (sensed - expected) / max(expected, self._floor)
+
+    def _acting_n(self, commanded_n: float, tick_s: float, step_s: float) -> float:
+        """Mean thrust commanded over the last step: a new command came at one of its ticks and acts from the next."""
+        before_n = commanded_n if self._commanded_n is None else self._commanded_n
+        self._commanded_n = commanded_n
+        share = 0.5 * (1.0 - tick_s / step_s) if step_s > tick_s else 0.0
+        return before_n + share * (commanded_n - before_n)
 
 
 class PropellantMonitor:
