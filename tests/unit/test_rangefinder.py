@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lander_common.frames import SiteFrame
-from lander_common.mission import Mission, resolve
+from lander_common.mission import Mission, Vector3, resolve
 from lander_common.quaternion import from_axes, multiply
 from lander_runtime.messages import RangeMeasurement, header_message, stamp_ns, zeros
 from lander_runtime.subsystem import Inputs, Tick
-from lander_sensors.ground import SmoothGround
 from lander_sensors.lidar_link import LinkParameters, margin_db
 from lander_sensors.rangefinder import Rangefinder, RangefinderParameters, cone
 
@@ -32,6 +31,30 @@ NOISELESS = {
     "link.outlier_probability": "0.0",
 }
 TICK_NS = 100_000_000
+
+
+@dataclass(frozen=True)
+class SmoothGround:
+    """A sphere through the origin of the site frame, equally bright everywhere."""
+
+    radius_m: float
+    reflectance: float
+
+    def ray_range(self, origin_site: Vector3, direction_site: Vector3, max_range_m: float) -> tuple[float, float]:
+        """First intersection with the sphere: the smaller root of |o + t d| = R, in a form without cancellation."""
+        x, y, z = origin_site[0], origin_site[1], origin_site[2] + self.radius_m
+        along = x * direction_site[0] + y * direction_site[1] + z * direction_site[2]
+        above = x * x + y * y + origin_site[2] * (origin_site[2] + 2.0 * self.radius_m)  # |o|^2 - R^2
+        discriminant = along * along - above
+        if along >= 0.0 or discriminant < 0.0 or above < 0.0:
+            return nan, nan
+        root = sqrt(discriminant)
+        distance = above / (root - along)
+        return (distance, acos(min(1.0, root / self.radius_m))) if distance <= max_range_m else (nan, nan)
+
+    def albedo(self, east_m: float, north_m: float) -> float:
+        """The same everywhere."""
+        return self.reflectance
 
 
 def mission(seed: int = 1, **changes: str) -> Mission:
