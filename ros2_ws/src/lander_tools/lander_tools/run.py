@@ -46,6 +46,7 @@ class Request:
     choices: Mapping[str, str]
     settings: Mapping[str, str]
     record: bool
+    stop_after_s: float = 0.0
     domain: int | None = None
 
     def arguments(self, folder: Path) -> dict[str, str]:
@@ -57,6 +58,7 @@ class Request:
             **self.choices,
             "settings": "\n".join(f"{key}={value}" for key, value in self.settings.items()),
             "record": str(self.record).lower(),
+            "stop_after": str(self.stop_after_s),
             "out": str(folder),
         }
 
@@ -72,6 +74,9 @@ class Request:
 @click.option("--start", default="", metavar="NAME", help="powered_descent or deorbit. Default: the scenario's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value of the configuration.")
 @click.option("--record/--no-record", default=True, show_default=True, help="Record a bag and draw the report.")
+@click.option(
+    "--stop-after", default=0.0, type=click.FloatRange(min=0.0), metavar="SECONDS", help="Of flight; 0: its end."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder. Default: runs/<time>-<scenario>-<seed>.")
 @click.option("--domain", type=click.IntRange(0, 232), help="ROS_DOMAIN_ID of the run. Default: a free one.")
 def command(
@@ -82,6 +87,7 @@ def command(
     rate: float | None,
     settings: Sequence[str],
     record: bool,
+    stop_after: float,
     out: Path | None,
     domain: int | None,
     **choices: str,
@@ -99,6 +105,7 @@ def command(
         choices=choices,
         settings=split_settings(settings),
         record=record,
+        stop_after_s=stop_after,
         domain=domain,
     )
     sys.exit(run(request, out))
@@ -174,11 +181,19 @@ def verdict_on(folder: RunFolder, outcome: Outcome, about: Mapping[str, Any]) ->
     with suppress(OSError, ValueError):
         record = json.loads((folder.path / RUN_RECORD_FILE).read_text(encoding="utf-8"))
     if not record.get("result"):
-        reason = "interrupted" if outcome.interrupted else f"{outcome.ended_by or 'all nodes'} ended before the landing"
-        return verdict.failed_to_run(f"{reason}; see {folder.logs}", **about)
+        return verdict.failed_to_run(f"{why_unfinished(record, outcome)}; see {folder.logs}", **about)
     with suppress(BagError), Bag(folder.bag) as bag:
         return verdict.compose(record["result"], record, verdict.altitude_error_m(bag), **about)
     return verdict.compose(record["result"], record, **about)
+
+
+def why_unfinished(record: Mapping[str, Any], outcome: Outcome) -> str:
+    """Why a run has no result."""
+    if record:
+        return f"broken off after {record['sim_time_s']:.1f} s of flight"
+    if outcome.interrupted:
+        return "interrupted"
+    return f"{outcome.ended_by or 'all nodes'} ended before the landing"
 
 
 def fly_in_process(request: Request, _folder: RunFolder, about: Mapping[str, Any]) -> Verdict:

@@ -1,0 +1,191 @@
+"""`./lander bench`: what the transport costs and what a run takes, from one session, as medians.
+
+Prints figures and judges nothing: machines are noisy, so ratios within one run are what to quote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from lander_common.hosting import RUN_RECORD_FILE
+from lander_runtime.architecture import architecture
+from lander_tools.fly import fly
+from lander_tools.launch_runner import free_domain, isolated
+
+_SAMPLE_S = 1.0  # between looks at CPU and memory
+
+
+@dataclass
+class NodeLoad:
+    """What one process used."""
+
+    cpu_s: float = 0.0
+    peak_rss_mb: float = 0.0
+
+
+def stub_ring(ticks: int) -> dict[str, Any]:
+    """Run the topology without its work; return the conductor's record."""
+    with tempfile.TemporaryDirectory() as folder, free_domain() as domain:
+        environment = isolated(os.environ, domain, Path(folder))
+        processes = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "lander_tools.stub_node",
+                    name,
+                    str(ticks),
+                    "--ros-args",
+                    "-p",
+                    f"out:={folder}",
+                ],
+                env=environment,
+            )
+            for name in architecture().nodes
+        ]
+        for process in processes:
+            process.wait()
+        return _record(Path(folder))
+
+
+def lander_run(arguments: Sequence[str]) -> tuple[dict[str, Any], dict[str, NodeLoad]]:
+    """Run `./lander run` with more arguments; return the conductor's record and each node's load."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "lander_tools.cli", "run", "--out", f"{folder}/run", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with _watched(process.pid) as loads:
+            process.wait()
+        return _record(Path(folder) / "run"), loads
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / RUN_RECORD_FILE).read_text())
+    return record
+
+
+@contextmanager
+def _watched(pid: int) -> Iterator[dict[str, NodeLoad]]:
+    """Load of every node that is a descendant of a process, by node name, while the block runs."""
+    loads: dict[str, NodeLoad] = {}
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(pid, loads, over))
+    watcher.start()
+    try:
+        yield loads
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _watch(pid: int, loads: dict[str, NodeLoad], over: threading.Event) -> None:
+    while not over.wait(_SAMPLE_S):
+        try:
+            descendants = psutil.Process(pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return
+        for process in descendants:
+            _sample(process, loads)
+
+
+def _sample(process: psutil.Process, loads: dict[str, NodeLoad]) -> None:
+    try:
+        name = next((part[8:] for part in process.cmdline() if part.startswith("__node:=")), None)
+        if name is None:
+            return
+        load = loads.setdefault(name, NodeLoad())
+        times = process.cpu_times()
+        load.cpu_s = times.user + times.system
+        load.peak_rss_mb = max(load.peak_rss_mb, process.memory_info().rss / 1e6)
+    except psutil.NoSuchProcess:
+        return  # it ended between the listing and the look
+
+
+def _median(records: Sequence[dict[str, Any]], key: str) -> float:
+    return statistics.median(record[key] for record in records)
+
+
+def _ticks_per_s(records: Sequence[dict[str, Any]]) -> float:
+    return statistics.median(record["ticks"] / record["wall_time_s"] for record in records)
+
+
+def in_process_factor(scenario: str, seed: int) -> tuple[float, int]:
+    """Times real time of a flight in one process, recording off, and its number of ticks."""
+    began = time.perf_counter()
+    flight = fly(scenario, seed)
+    return flight.sim_time_s / (time.perf_counter() - began), flight.ticks
+
+
+@click.command()
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(min=1), help="Of each kind, in turn.")
+@click.option(
+    "--seconds", default=120.0, show_default=True, type=click.FloatRange(min=10.0), help="Of flight, each run."
+)
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Seed of the flights.")
+def command(runs: int, seconds: float, seed: int) -> None:
+    """Measure speed, delay, CPU and memory: medians over several runs of the system and of its empty topology."""
+    bench(runs, seconds, seed)
+
+
+def bench(runs: int, sim_time_s: float, seed: int) -> None:
+    """Measure stub ring, lockstep and wall clock in turn, `runs` times, and print medians."""
+    console = Console()
+    rings: list[dict[str, Any]] = []
+    locksteps: list[dict[str, Any]] = []
+    loads: dict[str, NodeLoad] = {}
+    in_process = []
+    for _ in range(runs):
+        rings.append(stub_ring(round(sim_time_s * 50)))
+        record, loads = lander_run(["--seed", str(seed), "--stop-after", str(sim_time_s)])
+        locksteps.append(record)
+        in_process.append(in_process_factor("nominal", seed)[0])
+    paced, _ = lander_run(["--seed", str(seed), "--rate", "1", "--stop-after", str(min(sim_time_s, 60.0))])
+    console.print(_speed_table(rings, locksteps, in_process, paced))
+    console.print(_load_table(loads, _median(locksteps, "wall_time_s")))
+
+
+def _speed_table(
+    rings: Sequence[dict[str, Any]],
+    locksteps: Sequence[dict[str, Any]],
+    in_process: Sequence[float],
+    paced: dict[str, Any],
+) -> Table:
+    table = Table("figure", "median", title=f"{len(rings)} runs, {os.cpu_count()} cores")
+    ring, lockstep = _ticks_per_s(rings), _ticks_per_s(locksteps)
+    table.add_row("lockstep over DDS, all nodes, recording: ticks/s", f"{lockstep:.0f}")
+    table.add_row("  real-time factor", f"{_median(locksteps, 'real_time_factor'):.1f}")
+    table.add_row("stub ring, same topology, no work: ticks/s", f"{ring:.0f}")
+    table.add_row("lockstep / stub ring", f"{lockstep / ring:.2f}")
+    table.add_row("in one process, whole descent: real-time factor", f"{statistics.median(in_process):.0f}")
+    for key, label in (("command_delay_p50_s", "p50"), ("command_delay_p99_s", "p99")):
+        table.add_row(f"wall clock, rate 1: truth to throttle command, {label}, ms", f"{1e3 * paced[key]:.2f}")
+    table.add_row("  deadline misses", f"{paced['deadline_misses']} of {paced['ticks']} ticks")
+    return table
+
+
+def _load_table(loads: dict[str, NodeLoad], wall_time_s: float) -> Table:
+    table = Table("node", "CPU, % of a core", "peak RSS, MB", title="lockstep: load by node")
+    for name, load in sorted(loads.items()):
+        table.add_row(name, f"{100.0 * load.cpu_s / wall_time_s:.0f}", f"{load.peak_rss_mb:.0f}")
+    table.add_row(
+        "all",
+        f"{100.0 * sum(load.cpu_s for load in loads.values()) / wall_time_s:.0f}",
+        f"{sum(load.peak_rss_mb for load in loads.values()):.0f}",
+    )
+    return table

@@ -1,0 +1,113 @@
+"""The whole system over real DDS, as a user sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.system import runs
+
+from lander_common.mission import resolve
+from lander_runtime.architecture import architecture
+from lander_tools.bag import Bag
+from lander_tools.fly import fly
+from lander_tools.sequence import check_sequence
+
+pytestmark = pytest.mark.system
+
+SHORT_S = "20"  # simulated seconds: enough to see data flow
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+    """One whole landing in lockstep, recorded."""
+    out = tmp_path_factory.mktemp("with space") / "landing"
+    status, output = runs.run(out, "--seed", "1")
+    return out, status, output
+
+
+def test_resilience_lands_and_says_so_on_the_last_line(landing: tuple[Path, int, str]) -> None:
+    out, status, output = landing
+    verdict = runs.verdict(out)
+    assert verdict["outcome"] in ("success", "survivable"), verdict["reason"]
+    assert status == 0
+    assert verdict["outcome"] in output.strip().splitlines()[-1].lower()
+    assert verdict["nodes_lost"] == []
+    assert verdict["transport"] == "lockstep"
+
+
+def test_the_digest_over_dds_is_that_of_the_same_flight_in_one_process(landing: tuple[Path, int, str]) -> None:
+    out, _, _ = landing
+    assert runs.verdict(out)["digest"] == fly("nominal", seed=1).digest
+
+
+def test_the_bag_has_every_declared_message_and_no_gap(landing: tuple[Path, int, str]) -> None:
+    out, _, _ = landing
+    assert check_sequence(out / "bag") == []
+    recorded = set(Bag(out / "bag").topics())
+    for topic in architecture().topics.values():
+        if topic.role == "gating":
+            assert topic.name in recorded
+
+
+def test_nothing_is_left_running(landing: tuple[Path, int, str]) -> None:
+    out, _, _ = landing
+    assert runs.leftovers(out) == []
+
+
+def test_the_run_folder_has_what_it_promises(landing: tuple[Path, int, str]) -> None:
+    out, _, _ = landing
+    for name in ("bag/metadata.yaml", "verdict.json", "resolved.yaml", "report.html"):
+        assert (out / name).exists(), name
+
+
+def test_a_lost_payload_manager_does_not_stop_the_descent(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    process = runs.start(out, "--stop-after", "60")
+    victim = runs.node_process(process, "payload_manager")
+    runs.wait_for_file(out / "bag" / "bag.mcap", 200_000)
+    victim.kill()
+    _, output = runs.finish(process)
+    record = runs.record(out)
+    assert record["sim_time_s"] >= 60.0, output
+    (lost,) = record["nodes_lost"]
+    assert lost["node"] == "payload_manager"
+    assert 0 < lost["tick"] <= record["ticks"]
+
+
+def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    process = runs.start(out)
+    runs.node_process(process, "physics")
+    runs.wait_for_file(out / "bag" / "bag.mcap", 100_000)
+    runs.interrupt(process)
+    status, _ = runs.finish(process)
+    assert status != 0
+    assert runs.leftovers(out) == []
+
+
+def test_another_seed_is_another_run_and_the_same_seed_the_same(tmp_path: Path) -> None:
+    digests = []
+    for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
+        runs.run(tmp_path / name, "--seed", seed, "--stop-after", SHORT_S, "--no-record")
+        digests.append(runs.record(tmp_path / name)["digest"])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_wrong_configuration_is_one_clear_message_and_status_2(tmp_path: Path) -> None:
+    status, output = runs.run(tmp_path / "run", "--set", "navigation.gate_sigmas=3")
+    assert status == 2
+    assert "navigation" in output
+    assert "Traceback" not in output
+
+
+def test_wall_clock_paces_the_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    runs.run(out, "--rate", "2", "--stop-after", "10", "--no-record")
+    record = runs.record(out)
+    assert record["real_time_factor"] == pytest.approx(2.0, rel=0.2)
+    assert record["command_delay_p50_s"] < 0.05
+
+
+def test_members_of_the_nominal_scenario_are_the_nodes_of_the_table() -> None:
+    assert {*resolve("nominal", 1).scenario.members, "recorder"} == set(architecture().nodes)
