@@ -1,6 +1,7 @@
 """Contact with the ground: spring, damper and friction at the pads, a stiff hull that must not touch.
 
 The ground is a plane under each point, sampled anew every tick (`lander_world.ground`): n . p = d in site coordinates.
+What runs for each point is inlined by hand: calls with arrays and tuples cost numba three times as much as the work.
 """
 
 from __future__ import annotations
@@ -120,13 +121,24 @@ def hull_friction(laws: Array, load: float, slide: Vector) -> Vector:
     return share * slide[0], share * slide[1], share * slide[2]
 
 
-@njit(cache=True)
-def _point_motion(arm: Vector, r: Vector, v: Vector, q_site_body: Quaternion, w: Vector) -> tuple[Vector, Vector]:
-    """Place and velocity in site of a point at an arm from the centre of mass in body."""
+@njit(cache=True, inline="always")
+def _vector(table: Array, row: int, first: int) -> Vector:
+    return table[row, first], table[row, first + 1], table[row, first + 2]
+
+
+@njit(cache=True, inline="always")
+def _point_motion(
+    points: Array, i: int, com: Array, r: Vector, v: Vector, q_site_body: Quaternion, w: Vector
+) -> tuple[Vector, Vector, Vector, float]:
+    """Of a contact point: arm from the centre of mass in body, place and velocity in site, depth in the ground."""
+    arm = (points[i, POINT] - com[0], points[i, POINT + 1] - com[1], points[i, POINT + 2] - com[2])
     turning = (w[1] * arm[2] - w[2] * arm[1], w[2] * arm[0] - w[0] * arm[2], w[0] * arm[1] - w[1] * arm[0])
     ax, ay, az = rotate(q_site_body, arm)
     ux, uy, uz = rotate(q_site_body, turning)
-    return (r[0] + ax, r[1] + ay, r[2] + az), (v[0] + ux, v[1] + uy, v[2] + uz)
+    x, y, z = r[0] + ax, r[1] + ay, r[2] + az
+    height = points[i, NORMAL] * x + points[i, NORMAL + 1] * y + points[i, NORMAL + 2] * z
+    depth: float = points[i, LEVEL] - height
+    return arm, (x, y, z), (v[0] + ux, v[1] + uy, v[2] + uz), depth
 
 
 @njit(cache=True)
@@ -139,6 +151,22 @@ def _stretch(pads: Array, pad: int, normal: Vector, place: Vector) -> Vector:
     return stretch
 
 
+@njit(cache=True, inline="always")
+def _point_force(
+    i: int, pads: Array, laws: Array, normal: Vector, depth: float, place: Vector, velocity: Vector
+) -> Vector:
+    """Force of the ground on a contact point, N, in site."""
+    slide = _tangential(normal, velocity)
+    speed = -(normal[0] * velocity[0] + normal[1] * velocity[1] + normal[2] * velocity[2])
+    if i < pads.shape[0]:
+        load = leg_force(laws, depth, speed)
+        fx, fy, fz = pad_friction(laws, load, _stretch(pads, i, normal, place), slide)
+    else:
+        load = max(laws[_HULL_STIFFNESS] * depth + laws[_HULL_DAMPING] * speed, 0.0)
+        fx, fy, fz = hull_friction(laws, load, slide)
+    return load * normal[0] + fx, load * normal[1] + fy, load * normal[2] + fz
+
+
 @njit(cache=True)
 def contact_load(
     state: Array, time_s: float, site: Array, com: Array, points: Array, pads: Array, laws: Array, out: Array
@@ -148,37 +176,26 @@ def contact_load(
     r, v, q_site_body = to_site(site, conjugate(q), state, time_s)
     w = rate_over_ground(state)
     q_body_site = conjugate(q_site_body)
-    fx, fy, fz = 0.0, 0.0, 0.0
-    out[3:6] = 0.0
+    out[:6] = 0.0
     for i in range(points.shape[0]):
-        is_pad = i < pads.shape[0]
-        if points[i, WITHIN_REACH] == 0.0 or (is_pad and pads[i, BROKEN] != 0.0):
+        if points[i, WITHIN_REACH] == 0.0 or (i < pads.shape[0] and pads[i, BROKEN] != 0.0):
             continue
-        normal = (points[i, NORMAL], points[i, NORMAL + 1], points[i, NORMAL + 2])
-        arm = (points[i, POINT] - com[0], points[i, POINT + 1] - com[1], points[i, POINT + 2] - com[2])
-        ax, ay, az = rotate(q_site_body, arm)
-        depth = points[i, LEVEL] - (normal[0] * (r[0] + ax) + normal[1] * (r[1] + ay) + normal[2] * (r[2] + az))
+        arm, place, velocity, depth = _point_motion(points, i, com, r, v, q_site_body, w)
         if depth <= 0.0:
             continue
-        place, velocity = _point_motion(arm, r, v, q_site_body, w)
-        slide = _tangential(normal, velocity)
-        speed = -(normal[0] * velocity[0] + normal[1] * velocity[1] + normal[2] * velocity[2])
-        if is_pad:
-            load = leg_force(laws, depth, speed)
-            friction = pad_friction(laws, load, _stretch(pads, i, normal, place), slide)
-        else:
-            load = max(laws[_HULL_STIFFNESS] * depth + laws[_HULL_DAMPING] * speed, 0.0)
-            friction = hull_friction(laws, load, slide)
-        px, py, pz = load * normal[0] + friction[0], load * normal[1] + friction[1], load * normal[2] + friction[2]
-        fx, fy, fz = fx + px, fy + py, fz + pz
+        normal = _vector(points, i, NORMAL)
+        force = _point_force(i, pads, laws, normal, depth, place, velocity)
         # The force acts at the surface, which is where the point would be if nothing gave way.
-        bx, by, bz = rotate(q_body_site, (px, py, pz))
+        bx, by, bz = rotate(q_body_site, force)
         nx, ny, nz = rotate(q_body_site, normal)
         ax, ay, az = arm[0] + depth * nx, arm[1] + depth * ny, arm[2] + depth * nz
+        out[0] += force[0]
+        out[1] += force[1]
+        out[2] += force[2]
         out[3] += ay * bz - az * by
         out[4] += az * bx - ax * bz
         out[5] += ax * by - ay * bx
-    out[0], out[1], out[2] = rotate(q, (fx, fy, fz))
+    out[0], out[1], out[2] = rotate(q, (out[0], out[1], out[2]))
 
 
 @njit(cache=True)
@@ -195,25 +212,28 @@ def settle(
     for i in range(points.shape[0]):
         if points[i, WITHIN_REACH] == 0.0:
             continue
-        normal = (points[i, NORMAL], points[i, NORMAL + 1], points[i, NORMAL + 2])
-        arm = (points[i, POINT] - com[0], points[i, POINT + 1] - com[1], points[i, POINT + 2] - com[2])
-        place, velocity = _point_motion(arm, r, v, q_site_body, w)
-        depth = points[i, LEVEL] - (normal[0] * place[0] + normal[1] * place[1] + normal[2] * place[2])
+        _, place, velocity, depth = _point_motion(points, i, com, r, v, q_site_body, w)
         touching = touching or depth > 0.0
-        if i >= pads.shape[0]:
-            if depth > deepest:
-                hull, deepest = i - pads.shape[0], depth
-        elif depth <= 0.0 or pads[i, BROKEN] != 0.0:
-            pads[i, HELD] = 0.0
-        else:
-            speed = -(normal[0] * velocity[0] + normal[1] * velocity[1] + normal[2] * velocity[2])
-            load = leg_force(laws, depth, speed)
-            pads[i, TOUCHED] = 1.0
-            pads[i, LOAD] = max(pads[i, LOAD], load)
-            if load > laws[_CRUSH]:
-                pads[i, BROKEN] = 1.0
-            _move_anchor(pads, i, laws, load, normal, place)
+        if i < pads.shape[0]:
+            _settle_pad(pads, i, laws, _vector(points, i, NORMAL), depth, place, velocity)
+        elif depth > deepest:
+            hull, deepest = i - pads.shape[0], depth
     return touching, hull
+
+
+@njit(cache=True)
+def _settle_pad(
+    pads: Array, i: int, laws: Array, normal: Vector, depth: float, place: Vector, velocity: Vector
+) -> None:
+    if depth <= 0.0 or pads[i, BROKEN] != 0.0:
+        pads[i, HELD] = 0.0
+        return
+    load = leg_force(laws, depth, -(normal[0] * velocity[0] + normal[1] * velocity[1] + normal[2] * velocity[2]))
+    pads[i, TOUCHED] = 1.0
+    pads[i, LOAD] = max(pads[i, LOAD], load)
+    if load > laws[_CRUSH]:
+        pads[i, BROKEN] = 1.0
+    _move_anchor(pads, i, laws, load, normal, place)
 
 
 @njit(cache=True)
