@@ -95,7 +95,7 @@ class Verdict(_Part):
     @property
     def headline(self) -> str:
         """The outcome in capitals."""
-        return _HEADLINES[self.outcome]
+        return headline(self.outcome)
 
     def __str__(self) -> str:
         """The verdict in one line."""
@@ -116,6 +116,11 @@ class Verdict(_Part):
         at = self.touchdown
         speeds = f"{at.vertical_speed_m_s:.2f} m/s down and {at.horizontal_speed_m_s:.2f} m/s across"
         return [f"touchdown at {speeds}, tilted {at.tilt_deg:.1f} deg, {at.miss_m:.0f} m from the target"]
+
+
+def headline(outcome: Outcome) -> str:
+    """An outcome in capitals."""
+    return _HEADLINES[outcome]
 
 
 def compose(
