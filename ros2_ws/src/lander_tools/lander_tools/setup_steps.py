@@ -283,6 +283,7 @@ def mend_cmake_paths(project: Project) -> None:
         mended = re.sub(r"/opt/python/[^;\"\s]*/numpy/_core/include", lambda _: str(numpy_headers), text)
         mended = re.sub(r"/opt/python/[^;\"\s]*/include/python3\.\d+", lambda _: python_headers, mended)
         if mended != text:
+            file.unlink()  # it may be a hard link into the cache of a package manager
             file.write_text(mended, encoding="utf-8")
 
 
