@@ -113,6 +113,18 @@ def test_long_ticks_are_refused_near_the_ground() -> None:
     assert bench.truth[-1].step_ns == 20_000_000
 
 
+def test_long_ticks_are_given_to_a_lander_at_rest() -> None:
+    bench = falling(0.2)
+    while "at_rest" not in bench.kinds():
+        bench.step(None)
+    before = bench.truth[-1].r_lander_site
+    for _ in range(3):
+        bench.step(bench.command(low_rate=True))
+    assert bench.truth[-1].step_ns == 1_000_000_000
+    assert_allclose(bench.truth[-1].r_lander_site, before, atol=1e-4)
+    assert_allclose(np.linalg.norm(bench.truth[-1].delta_v_body), 1.62, atol=0.01)  # the ground carries it
+
+
 def test_long_and_short_ticks_fly_the_same_orbit() -> None:
     long, short = Bench(mission("nominal")), Bench(mission("nominal"))
     for _ in range(50):

@@ -9,12 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from world_samples import FULL_ON, MAIN_ON, NOTHING, in_free_space, inertia_matrix, lander, properties, run, with_steps
+from world_samples import (
+    FULL_ON,
+    MAIN_ON,
+    NOTHING,
+    in_free_space,
+    inertia_matrix,
+    lander,
+    mission,
+    properties,
+    run,
+    with_steps,
+)
 
 from lander_common.quaternion import rotate
 from lander_world.dynamics import advance, invert_symmetric
 from lander_world.initial_state import Q, W
 from lander_world.mass import INERTIA
+from lander_world.parameters import WorldParameters
 from lander_world.plant import Plant
 from lander_world.thrusters import POSITION
 
@@ -105,6 +117,20 @@ def test_the_inverse_of_an_inertia_is_that_of_numpy(diagonal: tuple[float, ...],
     xx, yy, zz, xy, xz, yz = packed
     expected = np.linalg.inv(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
     assert_allclose(out, expected[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]], rtol=1e-9, atol=1e-14)
+
+
+def test_the_sub_step_in_powered_flight_is_short_enough() -> None:
+    def after(step_s: float) -> np.ndarray:
+        plant = with_steps(lander(mission("nominal")), step_s)
+        plant.state[W : W + 3] = (0.02, -0.01, 0.005)
+        run(plant, 20.0, 0.02, FULL_ON)
+        return plant.state[:13].copy()
+
+    configured = mission().part("world", WorldParameters).sub_step.powered_s
+    errors = np.abs(after(configured) - after(0.1 * configured))
+    assert errors[0:3].max() < 1e-4  # m
+    assert errors[3:6].max() < 1e-5  # m/s
+    assert errors[6:10].max() < 1e-7  # half a rotation angle, rad
 
 
 PARTS = {
