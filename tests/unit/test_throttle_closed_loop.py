@@ -37,7 +37,7 @@ def arrival_s(history: History, within_deg: float) -> float:
 
 @pytest.mark.parametrize("want", [BRAKING, TERMINAL], ids=["braking", "terminal"])
 def test_a_step_on_the_assist_ring_answers_as_a_second_order_system(want: Want) -> None:
-    begin_s, size_deg, frequency, damping = 2.0, 2.0, 1.6, 0.9
+    begin_s, size_deg, frequency, damping = 2.0, 2.0, 2.0, 0.9
     history = Bench(lambda time_s: turned(want, PITCH, size_deg if time_s >= begin_s else 0.0)).run(10.0)
     damped = frequency * sqrt(1.0 - damping**2)
     times = np.array(history.time_s)
@@ -111,7 +111,7 @@ def test_an_rcs_slew_comes_near_the_bang_coast_bang_bound(axis: tuple, torque_n_
 def test_a_slew_under_thrust_takes_no_rcs_propellant(angle_deg: float) -> None:
     bench = Bench(steady(turned(BRAKING, PITCH, angle_deg)))
     history = bench.run(angle_deg / 5.0 + 6.0)
-    bound_s = angle_deg / 5.0 + radians(5.0) * bench.inertia[1, 1] / 80.0
+    bound_s = angle_deg / 5.0 + radians(5.0) * bench.inertia[1, 1] / 120.0
     assert arrival_s(history, 0.3) < bound_s + 1.5
     assert history.errors()[:, 1].min() > -0.1
     assert history.rcs_n_s == 0.0

@@ -274,7 +274,7 @@ def cheapest_combination(effects: Array, wanted: Array) -> Array | None:
     if not possible.any():
         return None
     costs = levels.sum(axis=1)
-    found = []
+    found: list[Array] = []
     for i in np.flatnonzero(possible & (costs < costs[possible].min() * (1.0 + 1e-9))):
         shares = np.zeros(effects.shape[1])
         shares[bases[i]] = levels[i]
