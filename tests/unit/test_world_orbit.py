@@ -89,7 +89,7 @@ def test_with_c22_the_jacobi_integral_of_the_turning_moon_holds() -> None:
 
 
 def test_the_node_drifts_at_the_rate_of_j2() -> None:
-    # First-order secular rate (Vallado 2013, 9-37): -3/2 n J2 (R/p)^2 cos i
+    # First-order secular rate (Vallado 2013, chapter 9): -3/2 n J2 (R/p)^2 cos i
     inclination_deg = 60.0
     plant = in_orbit(lander()._replace(gravity=gravity_model(J2, 0.0)), inclination_deg)
     p = A * (1.0 - E * E)

@@ -53,7 +53,7 @@ def lopsided() -> Plant:
 
 
 def test_a_free_symmetric_top_precesses_as_in_closed_form() -> None:
-    # Goldstein, Poole, Safko (2002), 5.46: w_x + i w_y turns at (I3 - I1)/I1 w3
+    # Goldstein, Poole, Safko (2002), section 5.6: w_x + i w_y turns at (I3 - I1)/I1 w3
     plant = spinning(lander(), (0.05, 0.0, 0.3))
     xx, _, zz = properties(plant)[INERTIA : INERTIA + 3]
     rate = (zz - xx) / xx * 0.3
@@ -99,7 +99,7 @@ def test_thrust_on_the_axis_leaves_the_spin_its_momentum() -> None:
 
 
 def test_thrust_from_a_ring_damps_the_spin() -> None:
-    # d(I w) = a^2 w dm with I = c + k^2 m gives w = w0 (I0/I)^(1 - a^2/k^2): Thomson (1961), 7.10
+    # d(I w) = a^2 w dm with I = c + k^2 m gives w = w0 (I0/I)^(1 - a^2/k^2): Thomson (1961)
     plant = spinning(lander(), (0.0, 0.0, 0.2))
     plant.table[0, POSITION : POSITION + 3] = plant.table[1, POSITION : POSITION + 3]
     plant.table[0, 6] = 0.0  # the ring alone

@@ -1,7 +1,7 @@
 """The rigid body with variable mass: one tick of the truth.
 
 Equations of motion of a body that loses mass through nozzles, about its centre of mass (Thomson 1961, Introduction to
-Space Dynamics, 7.10; Meirovitch 1970, Methods of Analytical Dynamics, 12.6):
+Space Dynamics; Meirovitch 1970, Methods of Analytical Dynamics):
 
     m dv/dt = F + m g
     I dw/dt = M - w x I w - dI/dt w - sum(mdot_i rho_i x (w x rho_i))

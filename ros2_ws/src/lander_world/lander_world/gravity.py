@@ -27,7 +27,7 @@ def potential_mcmf(model: Array, x: float, y: float, z: float) -> float:
     """Gravitational potential per unit mass, m2/s2, positive and falling outwards, at a place in mcmf, m.
 
     U = GM/r [1 - J2 (R/r)^2 (3 sin^2 lat - 1)/2 + 3 C22 (R/r)^2 cos^2 lat cos 2 lon], with unnormalised coefficients
-    (Kaula 1966, Theory of Satellite Geodesy, 1.31).
+    (Kaula 1966, Theory of Satellite Geodesy, chapter 1).
     """
     r2 = x * x + y * y + z * z
     r = sqrt(r2)
