@@ -29,7 +29,7 @@ from lander_tools.launch_text import Scope, substitute, substitute_command
 from lander_tools.project import project_root
 
 DESCENT = project_root() / "launch" / "descent.launch.yaml"
-RUN_PARAMETERS = {"scenario", "seed", "rate", "vehicle", "site", "start", "settings", "record", "out"}
+RUN_ARGUMENTS = {"scenario", "seed", "rate", "vehicle", "site", "start", "settings", "record", "stop_after", "out"}
 Write = Callable[..., Path]
 
 
@@ -286,7 +286,7 @@ def test_every_node_of_the_descent_gets_the_same_parameters_with_their_types(tmp
     parameters = [[w for w, flag in zip(p.command[1:], p.command, strict=False) if flag == "-p"] for p in plans]
     assert all(given == parameters[0] for given in parameters)
     values = dict(text.split(":=", 1) for text in parameters[0])
-    assert values.keys() == RUN_PARAMETERS
+    assert {name.removesuffix("_s") for name in values} == RUN_ARGUMENTS
     read = {name: json.loads(text) for name, text in values.items()}
     assert (read["seed"], read["rate"], read["record"]) == (3, 1.0, True)
     assert isinstance(read["rate"], float)
@@ -300,7 +300,7 @@ def test_the_descent_ends_with_physics_and_has_a_recorder_only_where_it_records(
 
 def test_every_argument_of_the_descent_has_a_default_and_a_description() -> None:
     arguments = declared_arguments(DESCENT)
-    assert {a.name for a in arguments} == RUN_PARAMETERS
+    assert {a.name for a in arguments} == RUN_ARGUMENTS
     assert all(a.description and a.default is not None for a in arguments)
 
 

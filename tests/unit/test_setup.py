@@ -421,7 +421,7 @@ def test_the_two_sets_of_requirements_have_the_same_versions() -> None:
     assert pins("sourced-ros") < pins("wheels")
 
 
-@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS if name != "report")])
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
 def test_every_command_has_help(arguments: list[str]) -> None:
     from click.testing import CliRunner
 

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +214,10 @@ def fly_in_process(request: Request, _folder: RunFolder, about: Mapping[str, Any
 
 
 def draw_report(folder: RunFolder) -> None:
-    """Draw the report of a run, and say where it is."""
-    if find_spec("lander_tools.report"):
-        import_module("lander_tools.report").write_report(folder)
-        click.echo(f"report: {folder.report}")
+    """Draw the report of a run, and say where it is. A report that cannot be drawn does not change the verdict."""
+    from lander_tools.report import write_report
+
+    try:
+        click.echo(f"report: {write_report(folder)}")
+    except (BagError, OSError) as error:
+        click.echo(f"no report: {error}", err=True)
