@@ -39,9 +39,14 @@ class InProcessRun:
 
     def run(self) -> str:
         """Step until the time owner has finished; return the run digest."""
-        while not self._owner.finished:
+        while not self.finished:
             self.step()
         return self.digest()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the time owner has finished."""
+        return self._owner.finished
 
     def step(self) -> None:
         """One tick of every member that is due."""

@@ -118,11 +118,11 @@ def _sample(process: psutil.Process, loads: dict[str, NodeLoad]) -> None:
 
 
 def _median(records: Sequence[dict[str, Any]], key: str) -> float:
-    return statistics.median(record[key] for record in records)
+    return float(statistics.median(record[key] for record in records))
 
 
 def _ticks_per_s(records: Sequence[dict[str, Any]]) -> float:
-    return statistics.median(record["ticks"] / record["wall_time_s"] for record in records)
+    return float(statistics.median(record["ticks"] / record["wall_time_s"] for record in records))
 
 
 def in_process_factor(scenario: str, seed: int) -> tuple[float, int]:

@@ -32,6 +32,47 @@ def subsystem(name: str, mission: Mission) -> Subsystem:
     return built
 
 
+class InProcessFlight:
+    """A flight that is stepped by hand; `fly` flies one to its end."""
+
+    def __init__(
+        self,
+        scenario: str,
+        seed: int,
+        choices: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """Build every member. Raises ConfigError where the description is wrong."""
+        self.mission = resolve(scenario, seed, choices, settings)
+        ensure_map(self.mission)
+        members = [subsystem(name, self.mission) for name in self.mission.scenario.members]
+        self._results: list[Message] = []
+        self._run = InProcessRun(members, [*observers, self._keep_result])
+
+    @property
+    def finished(self) -> bool:
+        """Whether the flight is over."""
+        return self._run.finished
+
+    @property
+    def tick(self) -> Tick:
+        """The tick that was stepped last."""
+        return self._run.tick
+
+    def step(self) -> None:
+        """One tick."""
+        self._run.step()
+
+    def outcome(self) -> Flight:
+        """What came of it; to be asked when it is finished."""
+        return Flight(self._results[-1], self._run.digest(), self.tick.seq + 1, self.tick.time_s)
+
+    def _keep_result(self, _tick: Tick, key: str, message: Message, _data: bytes) -> None:
+        if key == "result":
+            self._results.append(message)
+
+
 def fly(
     scenario: str = "nominal",
     seed: int = 1,
@@ -40,14 +81,7 @@ def fly(
     observers: Sequence[Observer] = (),
 ) -> Flight:
     """Fly a scenario to its end. Raises ConfigError where its description is wrong."""
-    mission = resolve(scenario, seed, choices, settings)
-    ensure_map(mission)
-    results: list[Message] = []
-
-    def keep_result(_tick: Tick, key: str, message: Message, _data: bytes) -> None:
-        if key == "result":
-            results.append(message)
-
-    run = InProcessRun([subsystem(name, mission) for name in mission.scenario.members], [*observers, keep_result])
-    digest = run.run()
-    return Flight(results[-1], digest, run.tick.seq + 1, run.tick.time_s)
+    flight = InProcessFlight(scenario, seed, choices, settings, observers)
+    while not flight.finished:
+        flight.step()
+    return flight.outcome()

@@ -1,0 +1,30 @@
+"""Fill numba's cache and make the nominal map, so that no node has to compile in flight: part of the set-up.
+
+A whole nominal flight in this process calls every compiled function with the types that it is called with in flight.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from lander_common.mission import resolve
+from lander_tools.fly import InProcessFlight
+from lander_tools.make_map import ensure_map
+
+SCENARIO = "nominal"
+_REPORT_EVERY_TICKS = 2500
+
+
+def main() -> None:
+    """Fly, saying how far it is."""
+    ensure_map(resolve(SCENARIO, seed=1))
+    flight = InProcessFlight(SCENARIO, seed=1)
+    while not flight.finished:
+        flight.step()
+        if flight.tick.seq % _REPORT_EVERY_TICKS == 0:
+            sys.stdout.write(f"{flight.tick.time_s:.0f} s of a flight\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
