@@ -244,9 +244,14 @@ def test_a_command_is_turned_on_between_the_ticks_of_guidance() -> None:
     assert bench.command.attitude_error_body[1] == pytest.approx(rate * 0.08, abs=1e-3)
 
 
-def test_an_unknown_key_in_the_configuration_is_an_error() -> None:
+def test_a_value_out_of_its_bounds_is_an_error_of_the_configuration() -> None:
     with pytest.raises(ConfigError, match="natural_frequency"):
         Throttle(resolve("nominal", 1, settings={"throttle.attitude.natural_frequency_rad_s": "-1"}))
+
+
+def test_a_pulse_frame_that_is_too_short_for_the_thrusters_is_an_error_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match=r"no room in 0\.02 s"):
+        Throttle(resolve("nominal", 1, settings={"throttle.ring.frame_ticks": "1"}))
 
 
 def test_the_throttle_takes_a_ring_of_another_count() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import cos, radians, sin
+from math import cos, radians, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,13 @@ def torque_about(com_body_m: Vector, position_body_m: Vector, force_body_n: Vect
     cx, cy, cz = com_body_m
     px, py, pz = position_body_m
     return cross((px - cx, py - cy, pz - cz), force_body_n)
+
+
+def force_along(direction_body: Vector, thrust_n: float) -> Vector:
+    """Force, N, of a thruster that pushes along a direction, which need not be of unit length."""
+    x, y, z = direction_body
+    scale = thrust_n / sqrt(x * x + y * y + z * z)
+    return (scale * x, scale * y, scale * z)
 
 
 def weighted_sum(weights: Sequence[float], vectors: Sequence[Vector]) -> Vector:
@@ -222,7 +229,7 @@ class RcsAllocation:
 
     def __init__(self, rcs: Rcs, com_body_m: Vector) -> None:
         """Raises ValueError where the thrusters cannot turn the lander both ways about each axis."""
-        forces = [(rcs.thrust_n * d[0], rcs.thrust_n * d[1], rcs.thrust_n * d[2]) for _, d in rcs.thrusters]
+        forces = [force_along(direction, rcs.thrust_n) for _, direction in rcs.thrusters]
         positions = [position for position, _ in rcs.thrusters]
         self.torques_n_m = [torque_about(com_body_m, p, f) for p, f in zip(positions, forces, strict=True)]
         self.thrusts_n = [force[2] for force in forces]  # along +z

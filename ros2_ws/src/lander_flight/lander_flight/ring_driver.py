@@ -22,6 +22,7 @@ class RingDriver:
         lost_s = ring.rise_time_constant_s - ring.tail_off_time_constant_s
         self._modulator = PulseWidthModulator(ring.count, frame_ticks, tick_s, ring.minimum_on_s, minimum_off_s, lost_s)
         self._closed_s = [0.0] * ring.count
+        self._duties: list[float] = []
         self.stop()
 
     def move_com(self, com_body_m: Vector) -> None:
@@ -30,6 +31,8 @@ class RingDriver:
 
     def stop(self) -> list[float]:
         """Close all valves at once; return their open times."""
+        if self._duties is self._closed_s:
+            return self._closed_s
         self._modulator.reset()
         self.wanted_n_m: Vector = (0.0, 0.0, 0.0)  # torque that was taken up
         self.torque_n_m: Vector = (0.0, 0.0, 0.0)  # mean torque that the duties give
@@ -52,9 +55,13 @@ class RingDriver:
             self.thrust_n = sum(self._duties) * self._ring.thrust_n
             self.torque_n_m = weighted_sum(self._duties, self._allocation.torques_n_m)
 
-    def impulse(self, on_s: list[float]) -> tuple[float, float, float, float]:
-        """Angular impulse, N m s, and impulse along +z, N s, of open times."""
+    def impulse(self, on_s: list[float]) -> Vector:
+        """Angular impulse about x and y, N m s, and impulse along +z, N s, of open times."""
         if on_s is self._closed_s:
-            return 0.0, 0.0, 0.0, 0.0
-        x, y, z = weighted_sum(on_s, self._allocation.torques_n_m)
-        return x, y, z, sum(on_s) * self._ring.thrust_n
+            return 0.0, 0.0, 0.0
+        x = y = open_s = 0.0
+        for on, (torque_x, torque_y, _) in zip(on_s, self._allocation.torques_n_m):  # noqa: B905 - hot path
+            x += on * torque_x
+            y += on * torque_y
+            open_s += on
+        return x, y, open_s * self._ring.thrust_n

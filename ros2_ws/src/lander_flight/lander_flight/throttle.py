@@ -10,13 +10,14 @@ import numpy as np
 
 from lander_common.mission import Mission
 from lander_common.quaternion import IDENTITY, Quaternion, Vector, conjugate, multiply, rotate, to_rotation_vector
-from lander_flight.allocation import RcsAllocation, along, torque_about, weighted_sum
+from lander_flight.allocation import RcsAllocation, along, force_along, torque_about, weighted_sum
 from lander_flight.attitude_control import RateObserver, clipped
 from lander_flight.attitude_loop import AttitudeLoop
 from lander_flight.mass_model import MassModel
 from lander_flight.ring_driver import RingDriver
 from lander_flight.throttle_inputs import Command, read_command, read_quaternion, read_rate, turned
 from lander_flight.throttle_parameters import ThrottleParameters
+from lander_runtime.config import ConfigError
 from lander_runtime.messages import GuidanceCommand, ThrottleCommand, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
@@ -44,6 +45,7 @@ class Throttle(Subsystem):
     name = "throttle"
 
     def __init__(self, mission: Mission) -> None:
+        """Raises ConfigError where the parameters or the vehicle's thrusters cannot be flown."""
         parameters = mission.part("throttle", ThrottleParameters)
         self._vehicle = vehicle = mission.vehicle
         limits = {port.topic.key: port.max_age_ns or 0 for port in self.node.inputs}
@@ -53,11 +55,14 @@ class Throttle(Subsystem):
         self._observer = RateObserver(parameters.misalignment.bandwidth_rad_s, parameters.misalignment.arm_limit_m)
         self._tick_s, self._long_tick_s = parameters.tick_s, parameters.long_tick_s
         ring, com = parameters.ring, self._mass.com_body_m
-        self._ring = RingDriver(vehicle.assist, com, ring.frame_ticks, parameters.tick_s, ring.minimum_off_s)
+        try:
+            self._ring = RingDriver(vehicle.assist, com, ring.frame_ticks, parameters.tick_s, ring.minimum_off_s)
+            self._allocate()
+        except ValueError as error:
+            raise ConfigError([f"vehicle {vehicle.name!r} with this throttle: {error}"]) from None
         self._ring_limit_n_m, self._ring_least_n_m = ring.torque_limit_n_m, ring.minimum_authority_n_m
         self._ring_arm_m = 0.5 * vehicle.assist.radius_m  # torque that the ring can give per thrust that it gives
         self._ring_full_n = vehicle.assist.count * vehicle.assist.thrust_n
-        self._allocate()
         self._loop = AttitudeLoop(parameters, self._rcs.torque_n_m, self._rcs.smallest_impulse_n_m_s)
         self._low_error_rad = radians(parameters.low_rate.attitude_error_deg)
         self._low_rate_rad_s = radians(parameters.low_rate.rate_error_deg_s)
@@ -76,9 +81,8 @@ class Throttle(Subsystem):
         self._ring.move_com(com)
         self._rcs = RcsAllocation(self._vehicle.rcs, com)
         main = self._vehicle.main_engine
-        x, y, z = main.direction
-        self._main_thrust_n = main.thrust_n * z
-        force = (main.thrust_n * x, main.thrust_n * y, main.thrust_n * z)
+        force = force_along(main.direction, main.thrust_n)
+        self._main_thrust_n = force[2]
         self._main_torque_n_m = torque_about(com, main.position_m, force)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
@@ -220,8 +224,8 @@ class Throttle(Subsystem):
         """Angular impulse, N m s, and mean thrust of the engines, N, of the last command over a tick of this length."""
         if step_s == 0.0:
             return ZERO, 0.0
-        x, y, z, ring_n_s = self._ring.impulse(self._assist_on_s)
-        thrust_n = ring_n_s / step_s
+        x, y, ring_n_s = self._ring.impulse(self._assist_on_s)
+        z, thrust_n = 0.0, ring_n_s / step_s
         if self._rcs_on_s is not self._rcs.closed_s:
             rx, ry, rz = weighted_sum([min(on_s, step_s) for on_s in self._rcs_on_s], self._rcs.torques_n_m)
             x, y, z = x + rx, y + ry, z + rz
