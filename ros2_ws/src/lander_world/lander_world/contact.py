@@ -1,7 +1,7 @@
 """Contact with the ground: spring, damper and friction at the pads, a stiff hull that must not touch.
 
 The ground is a plane under each point, sampled anew every tick (`lander_world.ground`): n . p = d in site coordinates.
-What runs for each point is marked for inlining: calls with arrays and tuples cost numba three times as much as the work.
+What runs for each point is marked for inlining: calls with arrays and tuples cost three times as much as the work.
 """
 
 from __future__ import annotations
