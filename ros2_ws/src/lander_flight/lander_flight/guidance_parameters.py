@@ -13,10 +13,7 @@ from lander_runtime.config import Parameters
 class DeorbitParameters(Parameters):
     """Deorbit burn."""
 
-    lead_s: Positive  # before the burn: earlier than this, long ticks would do
-    time_limit_factor: Annotated[
-        float, Field(gt=1)
-    ]  # of the planned burn time; the burn is over then, whatever was sensed
+    time_limit_factor: Annotated[float, Field(gt=1)]  # of the planned burn time: over then, whatever was sensed
 
 
 class CoastParameters(Parameters):
@@ -40,6 +37,9 @@ class BrakingParameters(Parameters):
     steering_hold_s: Positive  # to go: nor the steering
     shape_allowance_s: NonNegative  # longer burn that is accepted to reach the target when the level is at a limit
     longest_s: Positive  # of an arc
+    late_start_speed_m_s: Positive  # over the ground: slower than this when guidance starts, braking is behind it
+    abandon_s: Positive  # to go: an arc that cannot be renewed is given up for the pitch-up from then on
+    abandon_failures: Annotated[int, Field(ge=1)]  # in a row
     slew_rate_deg_s: Positive
 
 
@@ -52,9 +52,11 @@ class PitchUpParameters(Parameters):
     end_acceleration_m_s2: Positive  # of the thrust, straight up
     end_altitude_m: Positive  # of the pads
     end_speed_m_s: Positive  # down
+    divert_m_s2: Positive  # horizontal acceleration that may go into reaching the target
     duration_range: tuple[float, float]  # of the duration that guidance chooses, times the reference
     replan_s: Positive
     hold_s: Positive  # to go: the polynomial is held from then on
+    lowest_m: Positive  # below this there is no time for a profile: the terminal descent takes over
 
 
 class TerminalParameters(Parameters):
@@ -67,10 +69,12 @@ class TerminalParameters(Parameters):
     least_thrust: Fraction  # of the assist thrust
     relight_margin: Positive  # main engine on when the needed thrust is above this share of the assist thrust
     cutoff_margin: Positive  # and off again below this
+    relight_speed_m_s: Positive  # slower than this, the assist thrusters are enough whatever the height
     velocity_gain_1_s: Positive  # horizontal
     position_gain_1_s: NonNegative
     position_speed_limit_m_s: NonNegative  # horizontal, towards the target
     position_floor_m: NonNegative  # altitude below which the position is left alone
+    position_speed_gain_1_s: Positive  # the limit of that speed falls with the height above that floor
     tilt_deg: tuple[tuple[float, float], ...]  # altitude (m), largest tilt: linear between, in rising altitude
     slew_rate_deg_s: Positive
 
@@ -85,16 +89,25 @@ class TouchdownParameters(Parameters):
     contact_speed_m_s: Positive  # and below this vertical speed
     reaction_m_s2: Positive  # specific force that thrust does not explain: the ground carries the lander
     reaction_steps: Annotated[int, Field(ge=1)]  # in a row
-    still_speed_m_s: Positive
+    still_weight_range: tuple[float, float]  # of the specific force along body z, times gravity
     still_rate_deg_s: Positive
     still_s: Positive
+
+
+class BlindParameters(Parameters):
+    """Without a navigation state."""
+
+    turn_s: NonNegative  # the commanded attitude turns on for this long, then rests
 
 
 class EstimatorParameters(Parameters):
     """Estimate of mass and thrust in flight."""
 
     gauge_time_constant_s: Positive
+    gauge_outlier_kg: Positive  # larger deviations count as this much
     thrust_time_constant_s: Positive
+    least_thrust_n: Positive  # nothing is learnt from less
+    longest_step_s: Positive  # nor over longer steps
     settle_s: Positive  # after a change of engines
     ratio_range: tuple[float, float]
     outlier: Positive  # relative; larger deviations count as this much
@@ -110,4 +123,5 @@ class GuidanceParameters(Parameters):
     pitch_up: PitchUpParameters
     terminal: TerminalParameters
     touchdown: TouchdownParameters
+    blind: BlindParameters
     estimator: EstimatorParameters

@@ -6,25 +6,24 @@ azimuth, y left, z up.
 
 from __future__ import annotations
 
-from math import cos, radians, sin, sqrt
+from math import atan2, cos, radians, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from lander_common.frames import Array, SiteFrame
 from lander_common.moon import ROTATION_RATE_RAD_S
-from lander_common.quaternion import Quaternion, Vector
+from lander_common.quaternion import Quaternion, Vector, rotate
 
 
 class LanderState(NamedTuple):
     """The state that guidance acts on at a step."""
 
     time_s: float
-    r_mci: Array
-    v_mci: Array
+    r_mci: Vector  # m
+    v_mci: Vector  # m/s
     q_mci_body: Quaternion
     w_body: Vector  # rad/s
-    specific_force_body: Vector  # m/s2
     position: Vector  # m, of the pads' centre, in approach
     velocity: Vector  # m/s relative to the ground, in approach
     altitude_m: float  # of the pads above the ground below
@@ -37,18 +36,33 @@ class LanderState(NamedTuple):
         return sqrt(self.velocity[0] ** 2 + self.velocity[1] ** 2)
 
 
+class Limits(NamedTuple):
+    """Thrust accelerations, m/s2, that the engines can give at the present mass."""
+
+    main_m_s2: float
+    assist_m_s2: float
+
+    @property
+    def all_m_s2(self) -> float:
+        """Main and assist together."""
+        return self.main_m_s2 + self.assist_m_s2
+
+
 class Demand(NamedTuple):
     """What a phase wants."""
 
-    direction_mci: Vector | None  # of thrust, unit; None: hold the attitude
-    rate_mci: Vector | None  # rad/s, turning rate of the direction; None: not known
-    thrust_n: float
-    main_engine: bool
-    assist_engines: bool
-    low_rate: bool
-    slew_rate_rad_s: float
-    time_to_go_s: float
-    delta_v_to_go_m_s: float
+    direction_mci: Vector | None = None  # of thrust, unit; None: hold the attitude
+    rate_mci: Vector | None = None  # rad/s, turning rate of the direction; None: not known
+    thrust_n: float = 0.0
+    main_engine: bool = False
+    assist_engines: bool = False
+    low_rate: bool = False
+    slew_rate_rad_s: float = 0.0
+    time_to_go_s: float = 0.0
+    delta_v_to_go_m_s: float = 0.0
+
+
+NOTHING = Demand()
 
 
 class ApproachFrame:
@@ -93,9 +107,24 @@ def scaled(a: Vector, factor: float) -> Vector:
     return (a[0] * factor, a[1] * factor, a[2] * factor)
 
 
+def combined(a: float, x: Vector, b: float, y: Vector) -> Vector:
+    """a x + b y."""
+    return (a * x[0] + b * y[0], a * x[1] + b * y[1], a * x[2] + b * y[2])
+
+
 def unit(a: Vector) -> Vector:
     """a at unit length. Raises ZeroDivisionError for zero."""
     return scaled(a, 1.0 / norm(a))
+
+
+def angle_between(a: Vector, b: Vector) -> float:
+    """Angle between two vectors, rad."""
+    return atan2(norm(cross(a, b)), dot(a, b))
+
+
+def body_z(q_mci_body: Quaternion) -> Vector:
+    """The thrust axis in mci."""
+    return rotate(q_mci_body, (0.0, 0.0, 1.0))
 
 
 def turning_rate(v: Vector, v_rate: Vector) -> Vector:

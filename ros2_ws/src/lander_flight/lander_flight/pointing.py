@@ -43,6 +43,16 @@ class Pointing:
         self.q_mci_body = q_mci_body
         self.w_body = (0.0, 0.0, 0.0)
 
+    def stop(self) -> None:
+        """Command the attitude commanded last, at rest."""
+        self.w_body = (0.0, 0.0, 0.0)
+
+    def turn_on(self, step_s: float) -> None:
+        """Turn on for a step at the rate commanded last."""
+        if self.q_mci_body is not None:
+            turn = from_rotation_vector(scaled(self.w_body, step_s))
+            self.q_mci_body = normalised(multiply(self.q_mci_body, turn))
+
     def move(self, wanted: Quaternion, w_mci: Vector | None, rate_rad_s: float, step_s: float) -> None:
         """Advance the command by a step towards what is wanted; `w_mci` is the known rate of what is wanted."""
         if self.q_mci_body is None or step_s <= 0.0:

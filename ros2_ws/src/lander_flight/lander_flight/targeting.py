@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from lander_common.quaternion import Vector
-from lander_flight.braking import (
-    ANYWHERE,
-    BY_IGNITION,
-    BY_SHAPE,
-    BY_THRUST,
-    Arc,
-    BrakingSolver,
-    ThrustModel,
-    advanced,
-)
+from lander_flight.braking import Arc, BrakingSolver, ThrustModel, advanced
 from lander_flight.guidance_parameters import BrakingParameters
 from lander_flight.lander_state import LanderState, turning_rate, unit
+from lander_flight.shooting import ANYWHERE, BY_IGNITION, BY_SHAPE, BY_THRUST
+
+
+class _Start(NamedTuple):
+    """What every solution begins with."""
+
+    time_s: float
+    r_mci: Vector
+    v_mci: Vector
+    thrust: ThrustModel
 
 
 class Targeting:
@@ -25,24 +27,20 @@ class Targeting:
     def __init__(self, solver: BrakingSolver, parameters: BrakingParameters) -> None:
         self._solver = solver
         self._parameters = parameters
+        self._planned_s: float | None = None
         self.arc: Arc | None = None
-        self._planned_s = -1.0e9
+        self.failures = 0  # in a row
 
-    def age_s(self, time_s: float) -> float:
-        """Time since the arc was last renewed."""
-        return time_s - self._planned_s
+    def is_due(self, time_s: float, period_s: float) -> bool:
+        """Whether the last attempt at a plan is that long ago."""
+        return self._planned_s is None or time_s - self._planned_s >= period_s
 
     def plan_ignition(self, state: LanderState, thrust: ThrustModel, coast_guess_s: float) -> None:
         """Choose ignition so that the cheapest arc at the planned level ends at the gate."""
-        self._planned_s = state.time_s
-        args = (state.time_s, state.r_mci, state.v_mci, thrust)
-        arc = self._carried(state)
-        if arc is None:
-            guess = self._solver.first_guess(*args, self._parameters.level, coast_guess_s)
-            arc = self._solver.solve(ANYWHERE, guess, *args)
-        arc = self._solver.solve(BY_IGNITION, replace(arc, level=self._parameters.level), *args)
-        if arc.converged:
-            self.arc = arc
+        start = self._begin(state, thrust)
+        arc = self._carried(state) or self._guessed(start, coast_guess_s)
+        planned = replace(arc, level=self._parameters.level)
+        self._keep(self._solver.solve(BY_IGNITION, planned, *start))
 
     def ignite(self, state: LanderState) -> None:
         """Begin the burn now."""
@@ -50,35 +48,39 @@ class Targeting:
         self.arc = None if arc is None else replace(arc, coast_s=0.0)
 
     def replan(self, state: LanderState, thrust: ThrustModel) -> None:
-        """Renew the arc in the burn."""
+        """Renew the arc in the burn: by thrust while that works, at last anywhere; at a limit as it can be."""
         p = self._parameters
-        self._planned_s = state.time_s
-        args = (state.time_s, state.r_mci, state.v_mci, thrust)
-        arc = self._carried(state)
-        if arc is None:
-            guess = self._solver.first_guess(*args, p.level, 0.0)
-            arc = self._solver.solve(ANYWHERE, guess, *args)
-        if arc.burn_s < p.level_hold_s:
-            renewed = self._solver.solve(BY_SHAPE, arc, *args)
-        else:
-            renewed = self._solver.solve(BY_THRUST, arc, *args)
-            if not (renewed.converged and p.level_least <= renewed.level <= p.level_most):
-                renewed = self._at_limit(arc, renewed, args)
-        if renewed.converged and renewed.burn_s < p.longest_s:
-            self.arc = renewed
-        elif self.arc is None and arc.converged:
-            self.arc = arc
+        start = self._begin(state, thrust)
+        arc = self._carried(state) or self._guessed(start, 0.0)
+        mode = BY_THRUST if arc.burn_s > p.level_hold_s else ANYWHERE
+        renewed = self._solver.solve(mode, arc, *start)
+        if not (renewed.converged and p.level_least <= renewed.level <= p.level_most):
+            renewed = self._at_limit(arc, renewed.level if renewed.converged else p.level_most, start)
+        self._keep(renewed)
 
-    def _at_limit(self, arc: Arc, wanted: Arc, args: tuple[object, ...]) -> Arc:
+    def _begin(self, state: LanderState, thrust: ThrustModel) -> _Start:
+        self._planned_s = state.time_s
+        return _Start(state.time_s, state.r_mci, state.v_mci, thrust)
+
+    def _guessed(self, start: _Start, coast_s: float) -> Arc:
+        guess = self._solver.first_guess(*start, self._parameters.level, coast_s)
+        return self._solver.solve(ANYWHERE, guess, *start)
+
+    def _at_limit(self, arc: Arc, level: float, start: _Start) -> Arc:
         """Where the level that makes the range cannot be had: let the shape make it, or land elsewhere."""
         p = self._parameters
-        level = wanted.level if wanted.converged else arc.level
         held = replace(arc, level=min(max(level, p.level_least), p.level_most))
-        cheapest = self._solver.solve(ANYWHERE, held, *args)  # type: ignore[arg-type]
-        shaped = self._solver.solve(BY_SHAPE, cheapest if cheapest.converged else held, *args)  # type: ignore[arg-type]
-        if shaped.converged and shaped.burn_s <= cheapest.burn_s + p.shape_allowance_s:
-            return shaped
-        return cheapest
+        cheapest = self._solver.solve(ANYWHERE, held, *start)
+        shaped = self._solver.solve(BY_SHAPE, cheapest if cheapest.converged else held, *start)
+        affordable = not cheapest.converged or shaped.burn_s <= cheapest.burn_s + p.shape_allowance_s
+        return shaped if shaped.converged and affordable else cheapest
+
+    def _keep(self, arc: Arc) -> None:
+        """Fly the arc if it is one."""
+        if arc.converged and arc.burn_s < self._parameters.longest_s:
+            self.arc, self.failures = arc, 0
+        else:
+            self.failures += 1
 
     def _carried(self, state: LanderState) -> Arc | None:
         return None if self.arc is None else advanced(self.arc, state.time_s, state.r_mci)
@@ -86,16 +88,12 @@ class Targeting:
     def direction(self, state: LanderState) -> tuple[Vector, Vector] | None:
         """Thrust direction in mci now, and its turning rate, rad/s; None without an arc."""
         arc = self._carried(state)
-        if arc is None:
-            return None
-        return unit(arc.primer), turning_rate(arc.primer, arc.primer_rate)
+        return None if arc is None else (unit(arc.primer), turning_rate(arc.primer, arc.primer_rate))
 
     def burn_to_go_s(self, time_s: float) -> float:
         """Time to the gate; zero without an arc."""
-        if self.arc is None:
-            return 0.0
-        return self.arc.coast_s + self.arc.burn_s - (time_s - self.arc.epoch_s)
+        return 0.0 if self.arc is None else self.ignition_in_s(time_s) + self.arc.burn_s
 
     def ignition_in_s(self, time_s: float) -> float:
-        """Time to ignition."""
+        """Time to ignition; zero without an arc."""
         return 0.0 if self.arc is None else self.arc.coast_s - (time_s - self.arc.epoch_s)

@@ -25,28 +25,36 @@ class ContactMonitor:
         """Note which switches are closed already, high above the ground: they say nothing."""
         self._stuck = frozenset(i for i, pressed in enumerate(contacts) if pressed)
 
-    def touched(self, state: LanderState, sensed_m_s2: float, explained_m_s2: float) -> bool:
+    def is_stood(self, contacts: tuple[bool, ...]) -> bool:
+        """Whether two legs or more are on the ground by their switches alone."""
+        return sum(pressed for i, pressed in enumerate(contacts) if i not in self._stuck) >= 2
+
+    def is_touched(self, state: LanderState, sensed_m_s2: float, explained_m_s2: float) -> bool:
         """Whether there is contact, given sensed specific force and what the thrust explains, along body z."""
         p = self._parameters
         near = state.altitude_m < p.contact_altitude_m + 3.0 * state.altitude_sigma_m
         slow = abs(state.velocity[2]) < p.contact_speed_m_s
-        pressed = sum(pressed for i, pressed in enumerate(state.contacts) if i not in self._stuck)
+        pressed = any(pressed for i, pressed in enumerate(state.contacts) if i not in self._stuck)
         self._reactions = self._reactions + 1 if near and sensed_m_s2 > explained_m_s2 + p.reaction_m_s2 else 0
-        return pressed >= 2 or (pressed >= 1 and near and slow) or self._reactions >= p.reaction_steps
+        carried = self._reactions >= p.reaction_steps
+        return self.is_stood(state.contacts) or (pressed and near and slow) or carried
 
 
 class RestMonitor:
-    """Decides that the lander has come to rest."""
+    """Decides that the lander has come to rest: it hardly turns, and the ground carries its weight.
 
-    def __init__(self, parameters: TouchdownParameters) -> None:
-        self._speed_m_s = parameters.still_speed_m_s
+    The velocity is not asked: on the ground the inertial estimate drifts.
+    """
+
+    def __init__(self, parameters: TouchdownParameters, gravity_m_s2: float) -> None:
         self._rate_rad_s = radians(parameters.still_rate_deg_s)
+        self._least, self._most = (share * gravity_m_s2 for share in parameters.still_weight_range)
         self._needed_s = parameters.still_s
         self._since_s: float | None = None
 
-    def at_rest(self, state: LanderState) -> bool:
-        """Whether it has been still for long enough."""
-        if norm(state.velocity) > self._speed_m_s or norm(state.w_body) > self._rate_rad_s:
+    def is_at_rest(self, state: LanderState, sensed_m_s2: float) -> bool:
+        """Whether it has been still for long enough, given the sensed specific force along body z."""
+        if norm(state.w_body) > self._rate_rad_s or not self._least < sensed_m_s2 < self._most:
             self._since_s = None
             return False
         if self._since_s is None:

@@ -1,9 +1,9 @@
 """The least propellant with which the vehicle can land: what its guidance is measured against.
 
 Full thrust from ignition to the ground, optimal steering on a spherical Moon that does not turn, landing anywhere along
-the orbit's ground track. Solved by Pontryagin's principle and shooting: with the mass flow constant, least propellant is
-least time, and the thrust points along the costate of velocity (Lawden 1963, primer vector). In polar coordinates the
-costate of the central angle is zero because the range is free (Bryson and Ho 1975, section 2.4 and its orbit transfer).
+the orbit's ground track. Solved by Pontryagin's principle and shooting: with the mass flow constant, least propellant
+is least time, and the thrust points along the costate of velocity (Lawden 1963, primer vector). In polar coordinates
+the costate of the central angle is zero because the range is free (Bryson and Ho 1975, section 2.5).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def coasted(start: PlanarState, time_s: float) -> PlanarState:
 
 
 def propulsion_of(mission: Mission) -> Propulsion:
-    """Full thrust of the mission's vehicle, its mean exhaust velocity, and its mass where the powered descent may begin."""
+    """Full thrust of the mission's vehicle, its mean exhaust velocity, and its mass at the descent altitude."""
     vehicle, start = mission.vehicle, mission.start
     main, assist = vehicle.main_engine, vehicle.assist
     flow = (main.thrust_n / main.isp_s + assist.count * assist.thrust_n / assist.isp_s) / STANDARD_GRAVITY_M_S2
@@ -176,7 +176,7 @@ class _Problem:
         ]
 
     def integrate(self, unknowns: Array, times: Array | None = None) -> Array:
-        """History for the unknowns: costates of radius and of radial speed over that of transverse speed, and burn time."""
+        """History for the unknowns: costates of radius and radial speed over that of transverse speed; burn time."""
         pr, pvr, duration = unknowns
         duration = min(float(duration), 0.999 / self.flow)
         y0 = [*self.start, pr, pvr, -1.0]
