@@ -19,7 +19,7 @@ from lander_tools.setup_stamp import Project, Stamp, is_ready
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 ADDED = (
     *("VIRTUAL_ENV", "PATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "PYTHONPATH", "LD_LIBRARY_PATH"),
-    *("_ROS_WHEELS_BOOTSTRAP_COMPLETE", *ONE_THREAD),
+    *("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "NUMBA_CACHE_DIR", *ONE_THREAD),
 )  # what `environment` sets
 OF_ANOTHER_ROS = ("PYTHONHOME", "PYTHONPATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "ROS_DISTRO")
 
@@ -66,6 +66,7 @@ def environment(project: Project, base: Mapping[str, str], *, with_workspace: bo
     _prepend(result, "PYTHONPATH", modules)
     _prepend(result, "LD_LIBRARY_PATH", libraries)
     result.update(dict.fromkeys(ONE_THREAD, "1"))
+    result["NUMBA_CACHE_DIR"] = str(project.kernel_cache)
     return result
 
 

@@ -53,6 +53,20 @@ class Project:
         """The module that fills numba's cache."""
         return self.workspace / "src" / "lander_tools" / "lander_tools" / "warm_up.py"
 
+    @property
+    def kernels(self) -> str:
+        """Digest of everything that is compiled at run time, and of what compiles it."""
+        return _digest([self.requirements.read_bytes(), *_kernels(self)])
+
+    @property
+    def kernel_cache(self) -> Path:
+        """Where compiled kernels are kept.
+
+        By the sources' digest, because numba itself looks only at the file of the function that it compiled: a change
+        in another file that the function calls into would go unnoticed.
+        """
+        return self.root / "build" / "numba" / self.kernels[:16]
+
     @cached_property
     def packages(self) -> tuple[Path, ...]:
         """Sources of the packages to build. A stand-in for a package that the sourced ROS 2 has is left out."""
@@ -96,7 +110,7 @@ def wanted(project: Project) -> Stamp:
         identity=f"{project.root} {project.ros}".strip(),
         requirements=_digest([requirements]),
         packages={path.name: _digest([ros_wheels, *_build_inputs(project, path)]) for path in project.packages},
-        kernels=_digest([requirements, *_kernels(project)]) if project.warm_up.exists() else "",
+        kernels=project.kernels if project.warm_up.exists() else "",
     )
 
 

@@ -174,6 +174,7 @@ class Setup:
 
     def _warm_up(self) -> None:
         if self._project.warm_up.exists():
+            shutil.rmtree(self._project.kernel_cache.parent, ignore_errors=True)
             self._progress.stage("Compiling numerical kernels")
             command = [str(self._project.python), "-m", "lander_tools.warm_up"]
             self._call(command, self._progress.detail, with_workspace=True)
