@@ -11,7 +11,8 @@ def slew_speed(angle_rad: float, gain_per_s: float, deceleration_rad_s2: float, 
     """Speed of approach wanted at a distance from the target, rad/s.
 
     Proportional when near; further out the speed that a constant deceleration can still stop,
-    sqrt(2 a (angle - a / 2 k^2)), which continues the line without a step or a kink; at most the limit.
+    sqrt(2 a (angle - a / 2 k^2)), which continues the line without a step or a kink; at most the limit (eigenaxis slews
+    under rate and torque limits: Wie and Lu 1995).
     """
     near = deceleration_rad_s2 / (gain_per_s * gain_per_s)
     speed = gain_per_s * angle_rad if angle_rad <= near else sqrt(2.0 * deceleration_rad_s2 * (angle_rad - 0.5 * near))
@@ -49,14 +50,14 @@ def pulse_rate(rate_error: float, error_beyond: float, drift_rad_s: float, toler
 
     `rate_error`: wanted less actual. Inside the deadband (`error_beyond` 0) any drift below a limit is let be; outside,
     the rate wanted is met to within a tolerance, which must not be less than the smallest pulse gives, so that no pulse
-    overshoots into one the other way.
+    overshoots into one the other way (phase plane and limit cycle of on-off thrusters: Sidi 1997, chapter 9).
     """
     allowed = drift_rad_s if error_beyond == 0.0 else tolerance_rad_s
     return rate_error if abs(rate_error) >= allowed else 0.0
 
 
 class RateObserver:
-    """Body rate and the lever arm of the thrust, from measured rates and commanded impulses (Luenberger).
+    """Body rate and the lever arm of the thrust, from measured rates and commanded impulses (Luenberger 1971).
 
     It predicts with the torque that was commanded, so that the controller sees its own pulses at once and does not give
     them twice, and it corrects slowly with the measurement, which takes the noise out. The torque left unexplained is
