@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lander_common.moon import GM_M3_S2
-from lander_flight.strapdown import ACCELEROMETER_BIAS, GYRO_BIAS, NAV_SIZE, Q, R, Triple, V, turn_mci
+from lander_flight.strapdown import GYRO_BIAS, NAV_SIZE, Q, R, Triple, V, turn_mci
 
 Array = NDArray[np.float64]
 
@@ -41,10 +41,10 @@ NAMES = (
     *(f"relief under beam {beam} (m)" for beam in (0, 1)),
 )
 
-# Integrals over an interval: its length, how long the accelerometers were used, the angle swept (rad), and over time, once or twice,
-# of f, of R (mci from body), of R while the accelerometers were used, of R f_z.
-TAU, USED, SWEPT, SUM_V, SUM_R, TURN, LEVER, LEVER_TWICE, AXIS, AXIS_TWICE = 0, 1, 2, 3, 6, 9, 18, 27, 36, 45
-SUMS_SIZE = 54
+# Integrals over an interval: its length, the angle swept (rad), and over time, once or twice, of f, of R (mci from body),
+# of R f_z.
+TAU, SWEPT, SUM_V, SUM_R, TURN, TURN_TWICE, AXIS, AXIS_TWICE = 0, 1, 2, 5, 8, 17, 26, 35
+SUMS_SIZE = 44
 
 # Spectral densities of the noise that drives the errors, and the share of the angle swept.
 WHITE_GYRO, WHITE_ACCELEROMETER, WALK_GYRO, WALK_ACCELEROMETER, GYRO_PER_ANGLE = range(5)
@@ -62,26 +62,23 @@ def body_axes(nav: Array) -> tuple[Triple, Triple, Triple]:
 
 
 @njit(cache=True)
-def accumulate(sums: Array, nav: Array, delta_v: Triple, read_z: float, used: bool, angle: float, dt: float) -> None:
-    """Add a tick to the integrals, given its delta-v in mci, what the z accelerometer read (m/s) and the angle turned (rad).
+def accumulate(sums: Array, nav: Array, delta_v: Triple, read_z: float, angle: float, dt: float) -> None:
+    """Add a tick to the integrals: its delta-v in mci, what the z accelerometer read (m/s), the angle turned (rad).
 
-    `used` is False for a tick of free fall, over which the accelerometers are not used. A tick that is walked backwards has dt,
-    delta-v and reading with their signs turned: the integrals then lead from later errors to earlier ones.
+    A tick that is walked backwards has dt, delta-v and reading with their signs turned: the integrals then lead from
+    later errors to earlier ones.
     """
     axes = body_axes(nav)
-    lever_dt = dt if used else 0.0
     for i in range(3):
         sums[SUM_R + i] += (sums[SUM_V + i] + 0.5 * delta_v[i]) * dt
         sums[SUM_V + i] += delta_v[i]
         for j in range(3):
             k, element = 3 * i + j, axes[j][i]
+            sums[TURN_TWICE + k] += (sums[TURN + k] + 0.5 * element * dt) * dt
             sums[TURN + k] += element * dt
-            sums[LEVER_TWICE + k] += (sums[LEVER + k] + 0.5 * element * lever_dt) * dt
-            sums[LEVER + k] += element * lever_dt
             sums[AXIS_TWICE + k] += (sums[AXIS + k] + 0.5 * element * read_z) * dt
             sums[AXIS + k] += element * read_z
     sums[TAU] += dt
-    sums[USED] += lever_dt
     sums[SWEPT] += angle
 
 
@@ -102,9 +99,9 @@ def transition(sums: Array, r: Array) -> Array:
             rows[i, j] += 0.5 * gradient * tau * tau
             rows[VELOCITY + i, j] = gradient * tau
             rows[VELOCITY + i, VELOCITY + j] += 0.5 * gradient * tau * tau
-            rows[i, ACCELEROMETER + j] = -sums[LEVER_TWICE + k]
+            rows[i, ACCELEROMETER + j] = -sums[TURN_TWICE + k]
             rows[i, THRUST + j] = -sums[AXIS_TWICE + k]
-            rows[VELOCITY + i, ACCELEROMETER + j] = -sums[LEVER + k]
+            rows[VELOCITY + i, ACCELEROMETER + j] = -sums[TURN + k]
             rows[VELOCITY + i, THRUST + j] = -sums[AXIS + k]
             rows[ATTITUDE + i, GYRO + j] = -sums[TURN + k]
     for i in range(3):
@@ -140,7 +137,7 @@ def propagate(P: Array, sums: Array, r: Array, noise: Array) -> None:
             P[i, j] = moved[i, j]
             P[j, i] = moved[i, j]
     for i in range(3):
-        P[VELOCITY + i, VELOCITY + i] += noise[WHITE_ACCELEROMETER] * sums[USED]
+        P[VELOCITY + i, VELOCITY + i] += noise[WHITE_ACCELEROMETER] * sums[TAU]
         P[ATTITUDE + i, ATTITUDE + i] += noise[WHITE_GYRO] * sums[TAU] + noise[GYRO_PER_ANGLE] * sums[SWEPT]
         P[GYRO + i, GYRO + i] += noise[WALK_GYRO] * sums[TAU]
         P[ACCELEROMETER + i, ACCELEROMETER + i] += noise[WALK_ACCELEROMETER] * sums[TAU]
@@ -211,12 +208,3 @@ def correct(nav: Array, error: Array) -> None:
     turn_mci(nav, error[ATTITUDE], error[ATTITUDE + 1], error[ATTITUDE + 2])
     for i in range(GYRO_BIAS, NAV_SIZE):
         nav[i] += error[i - 1]
-
-
-@njit(cache=True)
-def calibrate(nav: Array, P: Array, mean: Array, variance: float) -> None:
-    """Free fall: what the accelerometers read on the mean, m/s2, is their bias."""
-    for i in range(3):
-        row = np.zeros(SIZE)
-        row[ACCELEROMETER + i] = 1.0
-        update(nav, P, row, mean[i] - nav[ACCELEROMETER_BIAS + i], variance)

@@ -9,13 +9,24 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lander_common.quaternion import Quaternion
-from lander_flight.error_state import SIZE, SUMS_SIZE, accumulate, fade, propagate, update
-from lander_flight.strapdown import GYRO_BIAS, NAV_SIZE, Q, R, V, advance, rewind, specific_force
+from lander_flight.error_state import ACCELEROMETER, SIZE, SUMS_SIZE, accumulate, fade, propagate, update
+from lander_flight.strapdown import (
+    ACCELEROMETER_BIAS,
+    GYRO_BIAS,
+    NAV_SIZE,
+    Q,
+    R,
+    V,
+    advance,
+    rewind,
+    specific_force,
+    velocity_gained,
+)
 
 Array = NDArray[np.float64]
 
-# A row of the history: length of the tick, s, increments, whether the accelerometers were used.
-_STEP, _THETA, _VELOCITY, _USED, _ROW_SIZE = 0, 1, 4, 7, 8
+# A row of the history: length of the tick, s, and its increments.
+_STEP, _THETA, _VELOCITY, _ROW_SIZE = 0, 1, 4, 7
 
 
 class InertialFilter:
@@ -27,16 +38,18 @@ class InertialFilter:
         self.P = P
         self.time_s = time_s
         self.lag_s = 0.0  # of the covariance
-        self._noise = noise
-        self._sums = np.zeros(SUMS_SIZE)
-        self._history = np.zeros((history, _ROW_SIZE))
+        self.noise = noise
+        self.sums = np.zeros(SUMS_SIZE)
+        self.history = np.zeros((history, _ROW_SIZE))
         self._ticks = 0
-        self.motion = np.zeros(6)  # body rate, rad/s, and specific force, m/s2, over the last tick, in body, as corrected
+        self.motion = np.zeros(
+            6
+        )  # body rate, rad/s, and specific force, m/s2, over the last tick, in body, as corrected
 
-    def advance(self, delta_theta: Array, delta_v: Array, used: bool, dt: float) -> None:
+    def advance(self, delta_theta: Array, delta_v: Array, dt: float) -> None:
         """Carry the state over a tick, on increments in body; the covariance follows with `carry`."""
-        slot = self._ticks % len(self._history)
-        self.motion = _tick(self.nav, self._sums, self._history, slot, delta_theta, delta_v, used, self.time_s, dt)
+        slot = self._ticks % len(self.history)
+        self.motion = _tick(self.nav, self.sums, self.history, slot, delta_theta, delta_v, self.time_s, dt)
         self._ticks += 1
         self.time_s += dt
         self.lag_s += dt
@@ -44,7 +57,7 @@ class InertialFilter:
     def carry(self) -> None:
         """Bring the covariance to the time of the state."""
         if self.lag_s > 0.0:
-            propagate(self.P, self._sums, self.nav[R : R + 3], self._noise)
+            propagate(self.P, self.sums, self.nav[R : R + 3], self.noise)
             self.lag_s = 0.0
 
     def doubt(self, states: slice, variance: float) -> None:
@@ -52,15 +65,22 @@ class InertialFilter:
         indices = np.arange(SIZE)[states]
         self.P[indices, indices] += variance
 
+    def calibrate(self, mean: Array, variance: float) -> None:
+        """Free fall: what the accelerometers read on the mean, m/s2, is their bias."""
+        for i in range(3):
+            row = np.zeros(SIZE)
+            row[ACCELEROMETER + i] = 1.0
+            self.update(row, float(mean[i] - self.nav[ACCELEROMETER_BIAS + i]), variance)
+
     def fade(self, state: int, distance: float, correlation: float, variance: float) -> None:
         """Let an error decay over a distance, m, towards its variance where there is no knowledge of it."""
         fade(self.P, self.nav, state, distance, correlation, variance)
 
     def back(self, age_s: float) -> tuple[Array, Array] | None:
         """The state `age_s` ago as is estimated now, and the integrals from now to then; None where history does not reach."""
-        known = min(self._ticks, len(self._history))
+        known = min(self._ticks, len(self.history))
         past, sums = self.nav.copy(), np.zeros(SUMS_SIZE)
-        left = _walk_back(past, sums, self._history, self._ticks, known, self.time_s, age_s)
+        left = _walk_back(past, sums, self.history, self._ticks, known, self.time_s, age_s)
         return (past, sums) if left <= 0.0 else None
 
     def update(self, row: Array, innovation: float, noise_variance: float) -> None:
@@ -88,22 +108,20 @@ def _tick(
     slot: int,
     delta_theta: Array,
     delta_v: Array,
-    used: bool,
     time_s: float,
     dt: float,
 ) -> Array:
     """Advance, accumulate, keep the increments; return the corrected rate and specific force, shape (6,)."""
-    gained = advance(nav, delta_theta, delta_v, used, time_s, dt)
+    gained = advance(nav, delta_theta, delta_v, time_s, dt)
     x, y, z = delta_theta[0], delta_theta[1], delta_theta[2]
-    accumulate(sums, nav, gained, delta_v[2] if used else 0.0, used, sqrt(x * x + y * y + z * z), dt)
+    accumulate(sums, nav, gained, delta_v[2], sqrt(x * x + y * y + z * z), dt)
     row = history[slot]
-    row[_STEP], row[_USED] = dt, 1.0 if used else 0.0
+    row[_STEP] = dt
     motion = np.zeros(6)
     for i in range(3):
         row[_THETA + i], row[_VELOCITY + i] = delta_theta[i], delta_v[i]
         motion[i] = delta_theta[i] / dt - nav[GYRO_BIAS + i]
-    if used:
-        motion[3:] = specific_force(nav, delta_v, dt)
+    motion[3:] = specific_force(nav, delta_v, dt)
     return motion
 
 
@@ -117,9 +135,10 @@ def _walk_back(nav: Array, sums: Array, history: Array, ticks: int, known: int, 
         row = history[(ticks - 1 - k) % history.shape[0]]
         share = min(1.0, left / row[_STEP])
         dt = share * row[_STEP]
-        theta, velocity, used = share * row[_THETA:_VELOCITY], share * row[_VELOCITY:_USED], row[_USED] > 0.0
-        x, y, z = rewind(nav, theta, velocity, used, time_s - dt, dt)
-        accumulate(sums, nav, (-x, -y, -z), -velocity[2] if used else 0.0, used, 0.0, -dt)
+        theta, velocity = share * row[_THETA:_VELOCITY], share * row[_VELOCITY:]
+        x, y, z = velocity_gained(nav, velocity, dt)
+        accumulate(sums, nav, (-x, -y, -z), -velocity[2], 0.0, -dt)
+        rewind(nav, theta, velocity, time_s - dt, dt)
         time_s -= dt
         left = left - dt if share == 1.0 else 0.0
     return left

@@ -21,7 +21,7 @@ from lander_common.start import nominal_start
 from lander_flight import error_state as es
 from lander_flight import navigation_report as report
 from lander_flight import strapdown as sd
-from lander_flight.free_fall import FreeFallCalibration, bias
+from lander_flight.free_fall import FreeFallCalibration
 from lander_flight.inertial_filter import InertialFilter, history_length, new_state
 from lander_flight.initial_covariance import initial_covariance, process_noise
 from lander_flight.mass_model import MassModel
@@ -51,7 +51,7 @@ class Navigation(Subsystem):
         state = new_state(start.r_mci, start.v_mci, start.q_mci_body)
         self.filter = InertialFilter(state, covariance, 0.0, process_noise(sheet), history)
         self._mass = Propellant(mission)
-        self._free_fall = FreeFallCalibration(parameters.free_fall, sheet.accelerometer)
+        self._free_fall = FreeFallCalibration(parameters.free_fall, sheet)
         self._range = RangeProcessor(
             belief, rangefinder_mount(mission), build_gate(parameters.range_gate), ground, mission.site_frame
         )
@@ -92,19 +92,17 @@ class Navigation(Subsystem):
         return Verdict.DEWEIGHTED if imu.saturated else Verdict.ACCEPTED
 
     def _advance_on(self, imu: Message, dt: float) -> None:
-        filter_, delta_v = self.filter, imu.delta_v_body.tolist()
-        falling = self._free_fall.falling(delta_v, dt, bias(filter_))
-        if not falling:
-            self._free_fall.conclude(delta_v, dt, filter_)
-            self._mass.spend(delta_v[2])
-        filter_.advance(imu.delta_theta_body, imu.delta_v_body, not falling, dt)
+        delta_v = imu.delta_v_body.tolist()
+        self._free_fall.add(imu.delta_theta_body.tolist(), delta_v, dt, self.filter)
+        self._mass.spend(delta_v[2])
+        self.filter.advance(imu.delta_theta_body, imu.delta_v_body, dt)
         self._blind_s = 0.0
 
     def _advance_blind(self, dt: float) -> None:
         """Hold the last force and rate, which may be wrong by the same amount for as long as this lasts."""
         nav, motion, believed = self.filter.nav, self.filter.motion, self._parameters.blind
         theta = (motion[:3] + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt
-        self.filter.advance(theta, _sensed(nav, motion[3:]) * dt, True, dt)
+        self.filter.advance(theta, _sensed(nav, motion[3:]) * dt, dt)
         growth = dt * (2.0 * self._blind_s + dt)  # of the square of the time
         self.filter.doubt(slice(es.VELOCITY, es.ATTITUDE), believed.acceleration_sigma_m_s2**2 * growth)
         self.filter.doubt(slice(es.ATTITUDE, es.GYRO), believed.rate_sigma_rad_s**2 * growth)

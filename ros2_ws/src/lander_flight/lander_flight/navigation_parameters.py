@@ -17,10 +17,12 @@ _MICRO_G = 1e-6 * STANDARD_GRAVITY_M_S2
 
 
 class FreeFall(Parameters):
-    """When the accelerometers are taken to read nothing but their bias."""
+    """When the accelerometers are taken to read nothing but their bias, and what that tells of it."""
 
     threshold_sigma: Positive
     thrust_m_s2: Positive
+    shortest_mean_s: Positive
+    longest_mean_s: Positive
     unmodelled_m_s2: NonNegative
 
 
@@ -68,6 +70,12 @@ class GyroSheet(_View):
     random_walk_deg_sqrt_h: NonNegative
     scale_factor_ppm: NonNegative
     misalignment_urad: NonNegative
+    quantum_urad: NonNegative
+
+    @property
+    def quantum(self) -> float:
+        """rad."""
+        return 1e-6 * self.quantum_urad
 
     @property
     def bias_sigma(self) -> float:
@@ -100,6 +108,11 @@ class AccelerometerSheet(_View):
     scale_factor_ppm: NonNegative
     misalignment_urad: NonNegative
     quantum_um_s: NonNegative
+
+    @property
+    def quantum(self) -> float:
+        """m/s."""
+        return 1e-6 * self.quantum_um_s
 
     @property
     def bias_sigma(self) -> float:

@@ -163,7 +163,8 @@ def measure(
     row[RANGE] = -per_range
     row[MAP + number], row[SLOPE + number] = -1.0, -1.0
     k = SIGHT + 2 * number
-    row[k], row[k + 1] = reach * dot(normal, first), reach * dot(normal, second)
+    row[k] = reach * (dot(normal, first) - dot(first, direction) * per_range)
+    row[k + 1] = reach * (dot(normal, second) - dot(second, direction) * per_range)
     row[REGISTER], row[REGISTER + 1] = slope_e, slope_n
     found = np.empty(FOUND_SIZE)
     found[CLEARANCE] = radius - site_radius - ground - nav[MAP_HEIGHT + number] - nav[RELIEF + number]

@@ -133,10 +133,8 @@ def specific_force(nav: Array, delta_v: Array, dt: float) -> Triple:
 
 
 @njit(cache=True)
-def velocity_gained(nav: Array, delta_v: Array, used: bool, dt: float) -> Triple:
-    """Delta-v in mci, m/s, from that in body; none where the accelerometers are not used."""
-    if not used:
-        return 0.0, 0.0, 0.0
+def velocity_gained(nav: Array, delta_v: Array, dt: float) -> Triple:
+    """Delta-v in mci, m/s, from that in body."""
     x, y, z = specific_force(nav, delta_v, dt)
     return rotate(nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3], (x * dt, y * dt, z * dt))
 
@@ -166,24 +164,22 @@ def fall(nav: Array, ax: float, ay: float, az: float, time_s: float, dt: float) 
 
 
 @njit(cache=True)
-def advance(nav: Array, delta_theta: Array, delta_v: Array, used: bool, time_s: float, dt: float) -> Triple:
+def advance(nav: Array, delta_theta: Array, delta_v: Array, time_s: float, dt: float) -> Triple:
     """Advance the state over an interval from `time_s`, s; return the delta-v in mci, m/s, as corrected.
 
-    `delta_theta`: rotation vector, rad, in body; `delta_v`: m/s, in body coordinates at the end of the interval, `used` unless the
-    lander is in free fall.
+    `delta_theta`: rotation vector, rad, in body; `delta_v`: m/s, in body coordinates at the end of the interval.
     """
     b = GYRO_BIAS
     turn_body(nav, delta_theta[0] - nav[b] * dt, delta_theta[1] - nav[b + 1] * dt, delta_theta[2] - nav[b + 2] * dt)
-    gained = velocity_gained(nav, delta_v, used, dt)
+    gained = velocity_gained(nav, delta_v, dt)
     fall(nav, gained[0] / dt, gained[1] / dt, gained[2] / dt, time_s, dt)
     return gained
 
 
 @njit(cache=True)
-def rewind(nav: Array, delta_theta: Array, delta_v: Array, used: bool, time_s: float, dt: float) -> Triple:
-    """Undo `advance`: from the state at `time_s` + dt back to `time_s`; return the delta-v in mci that was gained, m/s."""
+def rewind(nav: Array, delta_theta: Array, delta_v: Array, time_s: float, dt: float) -> None:
+    """Undo `advance`: from the state at `time_s` + dt back to `time_s`."""
     b = GYRO_BIAS
-    gained = velocity_gained(nav, delta_v, used, dt)
+    gained = velocity_gained(nav, delta_v, dt)
     fall(nav, gained[0] / dt, gained[1] / dt, gained[2] / dt, time_s + dt, -dt)
     turn_body(nav, nav[b] * dt - delta_theta[0], nav[b + 1] * dt - delta_theta[1], nav[b + 2] * dt - delta_theta[2])
-    return gained

@@ -101,13 +101,17 @@ class ReferenceGuidance:
         """Time of the last gate."""
         return self._gates[-1].time_s
 
+    def directions(self, time_s: float) -> Array:
+        """Unit vectors along the approach, to its left and up at the target, in mci; columns, shape (3, 3)."""
+        return np.asarray(self._site.R_mci_site(time_s) @ self._R_site_approach)
+
     def thrust(self, r_mci: Array, v_mci: Array, time_s: float) -> Array:
         """Specific force wanted, m/s2, in mci."""
         if time_s < IGNITION_S:
             return np.zeros(3)
         gate = next((gate for gate in self._gates if time_s < gate.time_s - _LEAST_TIME_TO_GO_S), self._gates[-1])
         to_go = max(gate.time_s - time_s, _LEAST_TIME_TO_GO_S)
-        R = self._site.R_mci_site(time_s) @ self._R_site_approach
+        R = self.directions(time_s)
         r, v = self._site.to_site(r_mci, v_mci, time_s)
         r, v = self._R_site_approach.T @ r, self._R_site_approach.T @ v
         position, velocity = self._goal(gate)
@@ -135,7 +139,7 @@ class ReferenceGuidance:
         share = min(1.0, _FASTEST_TURN_RAD_S * dt / angle) if angle > 0.0 else 1.0
         z = axis + share * (wanted - axis)
         z /= np.linalg.norm(z)
-        left = (self._site.R_mci_site(time_s) @ self._R_site_approach)[:, 1]
+        left = self.directions(time_s)[:, 1]
         y = left - (left @ z) * z
         y /= np.linalg.norm(y)
         x = np.cross(y, z)
