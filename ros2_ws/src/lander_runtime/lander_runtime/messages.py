@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,9 @@ def time_message(stamp_ns: int) -> Message:
     return message_type("builtin_interfaces/msg/Time")(sec=seconds, nanosec=nanoseconds)
 
 
+@lru_cache(maxsize=64)
 def header_message(stamp_ns: int, frame_id: str) -> Message:
-    """std_msgs/Header of a stamp in integer nanoseconds."""
+    """std_msgs/Header of a stamp in integer nanoseconds; shared by messages that have the same, so not to be changed."""
     return message_type("std_msgs/msg/Header")(stamp=time_message(stamp_ns), frame_id=frame_id)
 
 

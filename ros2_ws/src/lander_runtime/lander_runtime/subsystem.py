@@ -43,7 +43,10 @@ class Tick:
 
 
 class Inputs:
-    """The newest message of each input, as of this tick, and whether it came since the last step."""
+    """The newest message of each input, as of this tick, and whether it came since the last step.
+
+    Valid within the step that it is given to: the next step finds the same object with other messages in it.
+    """
 
     __slots__ = ("_fresh", "_latest")
 
@@ -102,18 +105,20 @@ def stamped(node: Node, tick: Tick, outputs: Outputs) -> Iterator[tuple[Topic, M
 
     Raises MissingOutputError where the step broke its declaration: consumers would wait for ever.
     """
-    undeclared = outputs.keys() - {topic.key for topic in node.outputs}
-    if undeclared:
-        raise MissingOutputError(f"{node.name} returned undeclared outputs at tick {tick.seq}: {sorted(undeclared)}")
+    previous_ns, stamp_ns, declared = tick.previous_ns, tick.stamp_ns, 0
     for topic in node.outputs:
-        given = outputs.get(topic.key)
+        given, due = outputs.get(topic.key), topic.is_due(previous_ns, stamp_ns)
         if given is None:
-            if topic.is_due(tick.previous_ns, tick.stamp_ns):
+            if due:
                 raise MissingOutputError(f"{node.name} returned no {topic.key}, which is due at tick {tick.seq}")
             continue
-        if topic.period_ns != EVENT and not topic.is_due(tick.previous_ns, tick.stamp_ns):
+        declared += 1
+        if not due and topic.period_ns != EVENT:
             continue
         for message in given if isinstance(given, list) else [given]:
             message.tick = tick.seq
-            message.header = header_message(tick.stamp_ns, topic.frame)
+            message.header = header_message(stamp_ns, topic.frame)
             yield topic, message
+    if declared != len(outputs):
+        surplus = sorted(outputs.keys() - {topic.key for topic in node.outputs})
+        raise MissingOutputError(f"{node.name} returned undeclared outputs at tick {tick.seq}: {surplus}")
