@@ -163,7 +163,8 @@ def test_the_same_run_has_the_same_digest_and_another_run_another() -> None:
 def test_an_output_that_is_due_but_missing_is_an_error_at_once() -> None:
     with pytest.raises(MissingOutputError, match="no imu_increments"):
         list(stamped(CATALOGUE.nodes["imu"], Tick(0, 0, 0), {}))
-    surplus: Outputs = {"truth": zeros("lander_interfaces/msg/Truth")}
+    names = {"imu_increments": "ImuIncrements", "truth": "Truth"}
+    surplus: Outputs = {key: zeros(f"lander_interfaces/msg/{name}") for key, name in names.items()}
     with pytest.raises(MissingOutputError, match="undeclared"):
         list(stamped(CATALOGUE.nodes["imu"], Tick(0, 0, 0), surplus))
 

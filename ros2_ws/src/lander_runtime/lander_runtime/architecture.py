@@ -81,9 +81,7 @@ class Node:
         """Whether the node steps at this tick: when any of its periodic outputs is due."""
         if self.is_sink:
             return True
-        for (
-            topic
-        ) in self.outputs:  # a loop: any() over a generator costs three times as much, at every tick of every node
+        for topic in self.outputs:  # noqa: SIM110  (any() over a generator takes three times as long, at every tick)
             if topic.is_due(previous_ns, now_ns):
                 return True
         return False

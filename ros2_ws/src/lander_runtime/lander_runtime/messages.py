@@ -79,7 +79,7 @@ def time_message(stamp_ns: int) -> Message:
 
 @lru_cache(maxsize=64)
 def header_message(stamp_ns: int, frame_id: str) -> Message:
-    """std_msgs/Header of a stamp in integer nanoseconds; shared by messages that have the same, so not to be changed."""
+    """std_msgs/Header of a stamp in integer nanoseconds; shared by all messages of a tick, so not to be changed."""
     return message_type("std_msgs/msg/Header")(stamp=time_message(stamp_ns), frame_id=frame_id)
 
 
