@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
+from lander_tools.columns import Columns
 from lander_tools.report import style
 from lander_tools.report.flight_data import Array, FlightData
 from lander_tools.report.style import AXES_COLOURS, BLUE, GREEN, MUTED, ORANGE
@@ -64,12 +66,13 @@ def _plot_axes(axes: Axes, time: Array, values: Array) -> None:
 
 def thrust(flight: FlightData) -> Figure:
     """Thrust wanted, commanded and true, and the duty of every thruster."""
-    duties, names = _duties(flight)
-    made, axes = style.figure(2, 3.6 + 0.19 * len(names), height_ratios=[10, max(len(names), 1)])
     span = flight.focus
     truth, throttle = style.within(flight.truth, span), style.within(flight.throttle, span)
     guidance = style.within(flight.guidance, span)
-    time, main, assist = style.thin(truth["time_s"], truth["main_thrust_n"], truth["assist_thrust_n"])
+    duties, names = _duties(throttle, flight)
+    made, axes = style.figure(2, 3.6 + 0.19 * len(names), height_ratios=[10, len(names)])
+    time, main = style.means(truth["time_s"], truth["main_thrust_n"])
+    _, assist = style.means(truth["time_s"], truth["assist_thrust_n"])
     wanted = style.thin(guidance["time_s"], guidance["thrust_n"])
     axes[0].plot(*wanted, color=ORANGE, linewidth=3.5, alpha=0.45, label="wanted by guidance")
     axes[0].plot(time, main + assist, color=BLUE, linewidth=1.0, label="true")
@@ -77,28 +80,20 @@ def thrust(flight: FlightData) -> Figure:
     axes[0].set_ylabel("thrust, N")
     axes[0].set_ylim(bottom=0.0)
     style.legend(axes[0], bbox_to_anchor=(1.0, 1.06))
-    if len(names) and len(throttle["time_s"]):
-        first = len(duties) - len(throttle["time_s"])  # the span ends with the flight
-        _plot_duties(axes[1], throttle["time_s"], duties[first:], names)
+    _plot_duties(axes[1], throttle["time_s"], duties, names)
     style.shade_phases(axes[:1], flight, span)
     style.finish_time_axis(axes, span)
     return made
 
 
-def _duties(flight: FlightData) -> tuple[Array, list[str]]:
+def _duties(throttle: Columns, flight: FlightData) -> tuple[Array, list[str]]:
     """Share of each tick for which each thruster was commanded open, shape (ticks, thrusters), and their names."""
-    throttle = flight.throttle
-    if not len(throttle["time_s"]):
-        return np.empty((0, 0)), []
     step = np.interp(throttle["time_s"], flight.truth["time_s"], flight.truth["step_ns"] * 1e-9)
     step = np.where(step > 0.0, step, np.inf)[:, None]  # the first tick has no length
     assist, rcs = throttle["assist_on_s"] / step, throttle["rcs_on_s"] / step
     duties = np.concatenate([throttle["main_engine"][:, None].astype(float), assist, rcs], axis=1)
-    names = [
-        "main",
-        *(f"assist {i + 1}" for i in range(assist.shape[1])),
-        *(f"RCS {i + 1}" for i in range(rcs.shape[1])),
-    ]
+    kinds = (("assist", assist), ("RCS", rcs))
+    names = ["main", *(f"{kind} {i + 1}" for kind, table in kinds for i in range(table.shape[1]))]
     return np.clip(duties, 0.0, 1.0), names
 
 
@@ -111,11 +106,11 @@ def _plot_duties(axes: Axes, time: Array, duties: Array, names: list[str]) -> No
     sums = np.add.reduceat(duties, np.minimum(starts, len(time) - 1), axis=0)
     binned = sums / np.maximum(counts, 1)[:, None]
     image = axes.imshow(
-        binned.T, aspect="auto", interpolation="nearest", cmap=style.ramp(BLUE), vmin=0.0, vmax=1.0,
+        binned.T, aspect="auto", interpolation="nearest", cmap=style.ramp(BLUE), norm=PowerNorm(0.5, 0.0, 1.0),
         extent=(edges[0], edges[-1], len(names) - 0.5, -0.5),
     )  # fmt: skip
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.grid(False)
-    bar = axes.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, ticks=[0.0, 0.5, 1.0])
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, ticks=[0.0, 0.1, 0.5, 1.0])
     bar.set_label("duty", color=MUTED)
     bar.outline.set_visible(False)

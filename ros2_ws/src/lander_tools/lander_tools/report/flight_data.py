@@ -26,7 +26,7 @@ PHASE_NAMES = {
     GuidanceCommand.TOUCHDOWN: "touchdown",
     GuidanceCommand.SAFE: "safe",
 }
-_LEAD_IN_S = 20.0  # shown before the powered descent begins
+_LEAD_IN_S, _LEAD_OUT_S = 20.0, 12.0  # shown before the powered descent and after touchdown
 
 # Fields that are shown, by topic key.
 _FIELDS = {
@@ -110,10 +110,12 @@ class FlightData:
 
     @cached_property
     def focus(self) -> tuple[float, float]:
-        """The time that most plots show: the powered descent, without a coast of an hour before it."""
+        """The time that most plots show: the powered descent, without an hour of coast before and the rest after it."""
         braking = [phase.begin_s for phase in self.phases if phase.name == "braking"]
-        begin = float(self.truth["time_s"][0])
-        return (max(begin, braking[0] - _LEAD_IN_S) if braking else begin, self.end_s)
+        begin, end = float(self.truth["time_s"][0]), self.end_s
+        if self.touchdown_s is not None:
+            end = min(end, self.touchdown_s + _LEAD_OUT_S)
+        return (max(begin, braking[0] - _LEAD_IN_S) if braking else begin, end)
 
     @cached_property
     def radius_m(self) -> float:

@@ -10,17 +10,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
-from pydantic import ValidationError
 
-from lander_terrain import DemError, Terrain, TerrainParameters
+from lander_terrain import Terrain, TerrainParameters
 from lander_tools.report import style
-from lander_tools.report.flight_data import Array, FlightData, to_map
+from lander_tools.report.flight_data import Array, FlightData, Phase, to_map
 from lander_tools.report.style import BLUE, GREEN, MUTED, ORANGE, PURPLE, RED
 
 _SUN_AZIMUTH_DEG, _SUN_ELEVATION_DEG = 108.0, 20.0  # low in the east-south-east, as at the landing; for shading only
 _PIXELS = 420  # across the relief
 _EXAGGERATION = 3.0  # of the relief in the shading
-_AREA_M = 2000.0  # half width of the map of the landing area, at least
+_AREA_M, _WIDEST_AREA_M = 2_000.0, 20_000.0  # half height of the map of the landing area, at least and at most
 _PROFILE_SAMPLES = 900
 
 
@@ -38,7 +37,7 @@ def terrain_of(config: Mapping[str, Any]) -> Terrain | None:
     try:
         site = Site(*(float(config["site"][key]) for key in ("latitude_deg", "longitude_deg", "elevation_m")))
         return Terrain.build(TerrainParameters.model_validate(config["terrain"]), site, int(config["seed"]))
-    except (KeyError, TypeError, ValidationError, DemError):
+    except (KeyError, TypeError, ValueError):  # pydantic's and the terrain's own errors are ValueErrors
         return None
 
 
@@ -88,7 +87,7 @@ def _along_track(flight: FlightData) -> tuple[Array, Array, Array]:
 def _landing_area(axes: Axes, flight: FlightData, terrain: Terrain | None) -> None:
     """The last kilometres from above, with where navigation believed to be."""
     e, n, _ = flight.place
-    half = max(_AREA_M, 1.6 * float(np.hypot(e[-1], n[-1])))
+    half = min(max(_AREA_M, 1.6 * float(np.hypot(e[-1], n[-1]))), _WIDEST_AREA_M)
     aspect = 2.2
     if terrain is not None:
         spacing = 2.0 * half / _PIXELS
@@ -102,10 +101,8 @@ def _landing_area(axes: Axes, flight: FlightData, terrain: Terrain | None) -> No
             believed_e, believed_n, color=BLUE, linewidth=1.2, linestyle=(0, (4, 2)), label="as navigation believed"
         )
         _uncertainty(axes, flight, believed_e[-1], believed_n[-1])
-    axes.plot(0.0, 0.0, "+", color=ORANGE, markersize=16, markeredgewidth=2.4, label="target", linestyle="none")
-    axes.plot(
-        e[-1], n[-1], "o", color=RED, markersize=7, markeredgecolor="white", label="came to rest", linestyle="none"
-    )
+    axes.plot(0.0, 0.0, "+", color=ORANGE, markersize=16, markeredgewidth=2.4, label="target")
+    axes.plot(e[-1], n[-1], "o", color=RED, markersize=7, markeredgecolor="white", label="at the end", linestyle="none")
     axes.set_aspect("equal")
     axes.set_xlim(-half * aspect, half * aspect)
     axes.set_ylim(-half, half)
@@ -151,11 +148,12 @@ def profile(flight: FlightData, terrain: Terrain | None) -> Figure:
     made, axes = style.figure(1, 3.9, columns=2, sharex=False, width_ratios=[1.4, 1])
     along, _, direction = _along_track(flight)
     height = flight.place[2]
-    phase_at = np.searchsorted([phase.begin_s for phase in flight.phases], flight.truth["time_s"], side="right") - 1
+    phases = flight.phases or [Phase("flight", float(flight.truth["time_s"][0]), flight.end_s)]
+    phase_at = np.searchsorted([phase.begin_s for phase in phases], flight.truth["time_s"], side="right") - 1
     whole, near = float(along.min()), max(-20_000.0, float(along.min()))
     for each, begin in ((axes[0], whole), (axes[1], near)):
         shown = (along >= begin) & (along <= 0.02 * abs(begin) + 500.0)
-        for number, phase in enumerate(flight.phases):
+        for number, phase in enumerate(phases):
             chosen = shown & (phase_at == number)
             if chosen.any():
                 a, h = style.thin(along[chosen], height[chosen])

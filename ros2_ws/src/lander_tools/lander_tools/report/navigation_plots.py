@@ -13,9 +13,12 @@ from lander_tools.report import style
 from lander_tools.report.flight_data import Array, FlightData
 from lander_tools.report.style import AXES_COLOURS, BLUE, CYAN, GREEN, MUTED, ORANGE, RED
 
-_LAST_S = 110.0  # shown once more, enlarged
+_LAST_S = 100.0  # shown once more, enlarged
 _SIGMAS = 3.0
 _DOTS = 1000
+_LEAD_IN_S = 30.0  # shown before the first valid range
+_LOWEST_DB = -15.0  # no return at all is drawn no lower
+_FARTHEST = 30.0  # sigma; farther outliers are drawn here
 VERDICTS = (
     (NavigationState.ACCEPTED, "accepted", GREEN),
     (NavigationState.DEWEIGHTED, "down-weighted", ORANGE),
@@ -81,7 +84,7 @@ def _errors(
             _plot_error(axes[2 * row + column], times, errors, bounds, row)
             if column == 0:
                 axes[2 * row].set_ylabel(name)
-        style.shade_phases(axes[column::2], flight, span, room=0.1)
+        style.shade_phases(axes[column::2], flight, span, letter=0.014)
         style.finish_time_axis(axes[column::2], span)
     _name_lines(axes[0])
     return made
@@ -100,7 +103,7 @@ def _name_lines(axes: Axes) -> None:
 def ranges(flight: FlightData) -> Figure:
     """What the rangefinder measured, and what navigation made of it."""
     made, axes = style.figure(3, 6.8, height_ratios=[1.3, 0.7, 1.2])
-    span = flight.focus
+    span = _span_of_ranges(flight)
     measured, truth = style.within(flight.range, span), style.within(flight.truth, span)
     axes[0].plot(*style.thin(truth["time_s"], truth["altitude_m"]), color=MUTED, linewidth=1.0, label="true altitude")
     axes[0].set_yscale("log")
@@ -120,9 +123,19 @@ def ranges(flight: FlightData) -> Figure:
     return made
 
 
+def _span_of_ranges(flight: FlightData) -> tuple[float, float]:
+    """From a little before the first valid range to touchdown."""
+    begin, end = flight.focus
+    valid = np.flatnonzero(flight.range["valid"])
+    if len(valid):
+        begin = max(begin, float(flight.range["time_s"][valid[0]]) - _LEAD_IN_S)
+    return begin, end if flight.touchdown_s is None else flight.touchdown_s + 1.0
+
+
 def _plot_signal(axes: Axes, time: Array, signal_db: Array, off: style.Mask) -> None:
     time, signal_db = style.thin(time[~off], signal_db[~off], points=_DOTS)
     axes.plot(time, signal_db, ".", color=CYAN, markersize=2.5)
+    axes.set_ylim(bottom=max(float(np.min(signal_db, initial=0.0)), _LOWEST_DB))
 
 
 def _plot_innovations(axes: Axes, flight: FlightData, span: tuple[float, float]) -> None:
@@ -134,15 +147,14 @@ def _plot_innovations(axes: Axes, flight: FlightData, span: tuple[float, float])
     for value, name, colour in VERDICTS:
         chosen = verdict == value
         label = f"{name} ({int(chosen.sum())})"
-        dots = style.thin(time[chosen], ratio[chosen], points=_DOTS)
+        dots = style.thin(time[chosen], np.clip(ratio[chosen], -_FARTHEST, _FARTHEST), points=_DOTS)
         axes.plot(*dots, ".", color=colour, markersize=3.5, label=label)
     for bound in (1.0, 3.0):
         axes.axhspan(-bound, bound, color=MUTED, alpha=0.07, linewidth=0)
     axes.set_yscale("symlog", linthresh=4.0)
-    ticks = [-100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100]
-    reach = max(6.0, float(np.max(np.abs(ratio), initial=0.0)) * 1.2)
-    axes.set_yticks([tick for tick in ticks if abs(tick) <= reach], [str(t) for t in ticks if abs(t) <= reach])
+    ticks = (-_FARTHEST, -10, -3, -1, 0, 1, 3, 10, _FARTHEST)
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_ylim(-reach, reach)
+    axes.set_ylim(-1.2 * _FARTHEST, 1.2 * _FARTHEST)
     axes.set_ylabel("innovation / sigma")
     style.legend(axes, bbox_to_anchor=(1.0, 0.99))

@@ -107,14 +107,14 @@ PLOTS = (
         "ranges",
         "Rangefinder",
         "Slant range as measured; link margin above the detection threshold; and each innovation over the 1-sigma that "
-        "the filter expected of it, in the colour of navigation's verdict.",
+        "the filter expected of it, in the colour of navigation's verdict (beyond 30 it is drawn at 30).",
         _plain(navigation_plots.ranges),
         ("range", "state"),
     ),
     Plot(
         "health",
         "Health and message ages",
-        "Verdict of each health check where it is not ok, and how old the newest range was that navigation used.",
+        "The health checks that were not ok at some time, and how old the newest range was that navigation used.",
         _plain(timeline_plots.health),
         ("health", "state"),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -117,16 +118,14 @@ def _yaml(config: Mapping[str, Any]) -> str:
 
 
 def _commands(flight: FlightData, folder: RunFolder, bag: Path) -> list[tuple[str, str]]:
-    run = folder.path.name
-    place = f"{run}/{bag.name}" if bag.parent == folder.path else str(bag.name)
+    """What to type, in the folder that holds the run folder."""
+    run = folder.path.resolve().name
+    place = quote(f"{run}/{bag.name}" if bag.parent == folder.path else bag.name)
     commands = [
-        (
-            "Play the bag to rqt, Foxglove or your own nodes (needs a ROS 2 with ros2 bag)",
-            f"ros2 bag play {place} --clock",
-        ),
-        ("Draw this report again", f"./lander report {run}"),
+        ("Play the bag to rqt, Foxglove or your own nodes, with a full ROS 2", f"ros2 bag play {place} --clock"),
+        ("Draw this report again", f"./lander report {quote(run)}"),
     ]
     if {"scenario", "seed"} <= flight.description.keys():
-        again = f"./lander run {flight.description['scenario']} --seed {flight.description['seed']}"
+        again = f"./lander run {quote(flight.description['scenario'])} --seed {quote(flight.description['seed'])}"
         commands.insert(0, ("Fly the same run again; the digest will be the same", again))
     return commands

@@ -32,7 +32,7 @@ WIDTH_IN = 10.0
 _DPI = 110
 _POINTS = 1500  # more than a plot has pixels
 _PHASE_ALPHA = (0.10, 0.0)  # every other phase is shaded
-_ROOM_FOR_NAME = 0.04  # share of the width of a plot that the name of a phase takes
+_LETTER = 0.0065  # width of a letter in the name of a phase, as a share of the width of the axes
 
 _STYLE: Any = {
     "font.size": 9.5,
@@ -115,6 +115,13 @@ def thin(*arrays: NDArray[Any], points: int = _POINTS) -> tuple[NDArray[Any], ..
     return tuple(array[::step] for array in arrays)
 
 
+def means(time: NDArray[Any], values: NDArray[Any], bins: int = 600) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The mean of each of `bins` stretches of rows, at its middle: what pulses amount to."""
+    size = max(1, len(time) // bins)
+    full = len(time) // size * size
+    return time[:full].reshape(-1, size).mean(axis=1), values[:full].reshape(-1, size).mean(axis=1)
+
+
 def peaks(time: NDArray[Any], values: NDArray[Any], bins: int = 400) -> tuple[NDArray[Any], NDArray[Any]]:
     """The largest value in each of `bins` stretches of rows, at its time; NaN where a stretch has no value."""
     size = max(1, len(time) // bins)
@@ -132,17 +139,18 @@ def within(table: dict[str, NDArray[Any]], span: tuple[float, float]) -> dict[st
     return {name: column[chosen] for name, column in table.items()}
 
 
-def shade_phases(
-    axes: Iterable[Axes], flight: FlightData, span: tuple[float, float], room: float = _ROOM_FOR_NAME
-) -> None:
-    """Shade every other guidance phase and name those above the first axes that take more than `room` of the width."""
+def shade_phases(axes: Iterable[Axes], flight: FlightData, span: tuple[float, float], letter: float = _LETTER) -> None:
+    """Shade every other guidance phase, and name above the first axes those that have room for their name.
+
+    `letter`: width of a letter as a share of the width of the axes.
+    """
     for row, each in enumerate(axes):
         for number, phase in enumerate(flight.phases):
             begin, end = max(phase.begin_s, span[0]), min(phase.end_s, span[1])
             if begin >= end:
                 continue
             each.axvspan(begin, end, color=MUTED, alpha=_PHASE_ALPHA[number % 2], linewidth=0, zorder=0)
-            if row == 0 and end - begin > room * (span[1] - span[0]):
+            if row == 0 and end - begin > letter * len(phase.name) * (span[1] - span[0]):
                 each.text(
                     *(0.5 * (begin + end), 1.0, phase.name),
                     transform=each.get_xaxis_transform(),
@@ -178,7 +186,8 @@ def finish_time_axis(axes: Sequence[Axes], span: tuple[float, float]) -> None:
 def legend(axes: Axes, **options: Any) -> None:
     """A legend beside the axes' title, out of the way of the data."""
     place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": 6, "borderaxespad": 0.2, "handlelength": 1.4}
-    axes.legend(**(place | options))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(**(place | options))
 
 
 def ramp(colour: str) -> LinearSegmentedColormap:

@@ -93,6 +93,9 @@ def _place(events: list[Event], span: tuple[float, float]) -> list[tuple[Event, 
 
 
 def _name(event: Event) -> str:
+    """What happened, and to what where that is not said already."""
+    if event.subject in ("", "lander") or event.kind.startswith(event.subject):
+        return event.kind.replace("_", " ")
     return f"{event.kind.replace('_', ' ')}: {event.subject.replace('_', ' ')}"
 
 
@@ -113,24 +116,23 @@ def _plot_events(axes: Axes, placed: list[tuple[Event, bool, int]], lanes: int) 
 
 
 def health(flight: FlightData) -> Figure:
-    """Verdict of every health check, and the age of the newest range that navigation used."""
-    checks = _check_names(flight)
-    made, axes = style.figure(2, 3.0 + 0.24 * len(checks), height_ratios=[max(len(checks), 3), 5])
+    """The health checks that were not ok at some time, and the age of the newest range that navigation used."""
     span = flight.focus
-    table = style.within(flight.health, span)
-    for row in range(len(checks)):
-        for value, _, colour in _HEALTH:
-            active = np.array([len(v) > row and v[row] == value for v in table["verdicts"]], dtype=bool)
-            bars = [(a, max(b - a, 0.05)) for a, b in spans_of(table["time_s"], active)]
-            axes[0].broken_barh(bars, (row - 0.38, 0.76), color=colour)
-    for _, name, colour in _HEALTH:
-        axes[0].plot([], [], "s", color=colour, label=name)
-    axes[0].set_yticks(range(len(checks)), checks, fontsize=8)
-    axes[0].set_ylim(max(len(checks), 1) - 0.5, -0.5)
-    style.legend(axes[0], bbox_to_anchor=(1.0, 1.06))
-    state = style.within(flight.state, span)
-    age = np.where(state["range_age_s"] < 0.0, np.nan, state["range_age_s"])
-    axes[1].plot(*style.peaks(state["time_s"], age), color=BLUE, linewidth=1.2)
+    failing = failing_checks(flight)
+    rows = max(len(failing), 1)
+    made, axes = style.figure(2, 2.6 + 0.24 * rows, height_ratios=[0.24 * rows, 1.6])
+    for row, bars in enumerate(failing.values()):
+        for colour, spans in bars.items():
+            axes[0].broken_barh([(a, max(b - a, 0.05)) for a, b in spans], (row - 0.38, 0.76), color=colour)
+    if failing:
+        for _, name, colour in _HEALTH:
+            axes[0].plot([], [], "s", color=colour, label=name)
+        style.legend(axes[0], bbox_to_anchor=(1.0, 1.0 + 1.1 / rows))
+    axes[0].set_yticks(range(rows), [name.replace("_", " ") for name in failing] or ["every check: ok"], fontsize=8.5)
+    axes[0].set_ylim(rows - 0.5, -0.5)
+    age = np.where(flight.state["range_age_s"] < 0.0, np.nan, flight.state["range_age_s"])
+    shown = (flight.state["time_s"] >= span[0]) & (flight.state["time_s"] <= span[1])
+    axes[1].plot(*style.peaks(flight.state["time_s"][shown], age[shown]), color=BLUE, linewidth=1.2)
     axes[1].set_ylabel("age of the range\nin use, at most, s")
     axes[1].set_ylim(bottom=0.0)
     style.shade_phases(axes, flight, span)
@@ -138,10 +140,17 @@ def health(flight: FlightData) -> Figure:
     return made
 
 
-def _check_names(flight: FlightData) -> list[str]:
-    if not len(flight.health["time_s"]):
-        return []
-    return [str(name) for name in flight.health["checks"][-1]]
+def failing_checks(flight: FlightData) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Name of every check that was not ok at some time -> colour of a verdict -> when."""
+    table = flight.health
+    if table["verdicts"].ndim != 2 or not len(table["time_s"]):
+        return {}
+    failing: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for column in np.flatnonzero((table["verdicts"] != HealthStatus.OK).any(axis=0)):
+        verdicts = table["verdicts"][:, column]
+        bars = {colour: spans_of(table["time_s"], verdicts == value) for value, _, colour in _HEALTH}
+        failing[str(table["checks"][0][column])] = bars
+    return failing
 
 
 def payload_power(flight: FlightData) -> Figure:
