@@ -17,7 +17,7 @@ import pytest
 from lander_tools import setup_steps
 from lander_tools.cli import COMMANDS
 from lander_tools.project import project_root
-from lander_tools.setup_env import SetupError, environment, lock, sourced_ros
+from lander_tools.setup_env import START, SetupError, environment, lock, sourced_ros
 from lander_tools.setup_stamp import STAMP, Project, Stamp, is_ready, wanted
 from lander_tools.setup_steps import LOG, UNFINISHED, Setup, explain_failure, mend_cmake_paths
 
@@ -80,7 +80,7 @@ class FakeSetup(Setup):
             ("bootstrap.txt", "bootstrap", self.install),
             ("wheels.txt", "install", self.install),
             ("bin/colcon", "colcon", self.build),
-            ("warm_up", "warm up", self.install),
+            ("warm_up", "warm up", self.compile),
         ]
 
     def make_venv(self, _command: list[str], _follow: Callable[[str], None], killed: bool) -> None:
@@ -93,6 +93,9 @@ class FakeSetup(Setup):
     def install(self, _command: list[str], follow: Callable[[str], None], _killed: bool) -> None:
         follow("Collecting numpy==2.4.6")
 
+    def compile(self, _command: list[str], _follow: Callable[[str], None], _killed: bool) -> None:
+        pass
+
     def build(self, command: list[str], follow: Callable[[str], None], killed: bool) -> None:
         names = command[command.index("--packages-select") + 1 : command.index("--cmake-args")]
         for name in names[:1] if killed else names:
@@ -102,7 +105,7 @@ class FakeSetup(Setup):
 
 
 def set_up(project: Project) -> FakeSetup:
-    setup = FakeSetup(project)
+    setup = FakeSetup(Project(project.root, project.ros, project.underlay))
     setup.run()
     return setup
 
@@ -174,6 +177,18 @@ def test_what_somebody_has_removed_is_made_again(project: Project, lost: str, as
     (project.root / lost).unlink()
     assert not is_ready(project, Stamp.read(project))
     assert set_up(project).called == asked
+
+
+def test_kernels_that_cannot_be_compiled_ahead_do_not_stop_the_set_up(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise SetupError("the flight crashed")
+
+    monkeypatch.setattr(FakeSetup, "compile", fail)
+    set_up(project)
+    assert "because the flight crashed" in capsys.readouterr().err
+    assert is_ready(project, Stamp.read(project))
 
 
 # --- interruptions
@@ -400,6 +415,12 @@ def test_the_set_up_needs_the_standard_library_alone() -> None:
     source = project_root() / "ros2_ws" / "src" / "lander_tools"
     code = f"import sys; sys.path.insert(0, {str(source)!r}); import lander_tools.setup_env, lander_tools.setup_steps"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
+
+
+def test_modules_in_the_working_directory_are_not_taken_for_ours(tmp_path: Path) -> None:
+    touch(tmp_path / "click.py", "raise SystemExit('not ours')")
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[1:])}
+    subprocess.run([sys.executable, "-c", START, "--help"], cwd=tmp_path, env=variables, check=True)
 
 
 # --- the locked requirements and the command line

@@ -21,6 +21,8 @@ ADDED = (
     *("VIRTUAL_ENV", "PATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "PYTHONPATH", "LD_LIBRARY_PATH"),
     *("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "NUMBA_CACHE_DIR", *ONE_THREAD),
 )  # what `environment` sets
+# Like `python -m lander_tools.cli`, but modules in the user's working directory are not taken for ours.
+START = "import sys; del sys.path[0]; from lander_tools.cli import main; main(prog_name='./lander')"
 OF_ANOTHER_ROS = ("PYTHONHOME", "PYTHONPATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "ROS_DISTRO")
 
 
@@ -119,5 +121,5 @@ def main(root: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nlander: interrupted; the next call goes on with the set-up.\n")
         return 130
-    command = [str(project.python), "-m", "lander_tools.cli", *arguments]
+    command = [str(project.python), "-c", START, *arguments]
     return os.execve(project.python, command, environment(project, os.environ))

@@ -53,7 +53,7 @@ class Project:
         """The module that fills numba's cache."""
         return self.workspace / "src" / "lander_tools" / "lander_tools" / "warm_up.py"
 
-    @property
+    @cached_property
     def kernels(self) -> str:
         """Digest of everything that is compiled at run time, and of what compiles it."""
         return _digest([self.requirements.read_bytes(), *_kernels(self)])

@@ -21,6 +21,7 @@ from lander_tools.setup_stamp import Project, Stamp, is_usable, missing_packages
 LOG = "lander-setup.log"  # in .venv
 UNFINISHED = "unfinished"  # in place of a package's digest while it is being built
 DISK_NEEDED_GB = 2.0  # .venv takes half of it, pip's cache and the build most of the rest
+KEEP_KERNELS_S = 86400.0  # for how long kernels compiled from other sources are kept
 OLDEST_GLIBC = (2, 28)  # of the ROS 2 wheels: manylinux_2_28
 DEBIAN_HINT = "on Debian or Ubuntu: sudo apt install g++ python3-dev python3-venv"
 NO_VENV = f"This Python ({sys.executable}) cannot make virtual environments; {DEBIAN_HINT}"
@@ -69,6 +70,10 @@ class Progress:
         self._last = now
         line = f"{self._stage}: {text}"
         self._write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}" if self._live else f"  {text}\n")
+
+    def note(self, text: str) -> None:
+        """Something that should be read."""
+        self._write(f"\n{text}\n")
 
     def done(self) -> None:
         """All is done."""
@@ -173,11 +178,15 @@ class Setup:
         self._call([*colcon, *options], follow, cwd=self._project.workspace)
 
     def _warm_up(self) -> None:
-        if self._project.warm_up.exists():
-            shutil.rmtree(self._project.kernel_cache.parent, ignore_errors=True)
-            self._progress.stage("Compiling numerical kernels")
+        if not self._project.warm_up.exists():
+            return
+        self._progress.stage("Compiling numerical kernels")
+        _remove_older(self._project.kernel_cache.parent, KEEP_KERNELS_S)
+        try:
             command = [str(self._project.python), "-m", "lander_tools.warm_up"]
             self._call(command, self._progress.detail, with_workspace=True)
+        except SetupError as error:  # nothing but time is lost, and the tests will say what is wrong
+            self._progress.note(f"Kernels will be compiled when they are first needed, because {error}")
 
     def _call(
         self,
@@ -194,7 +203,10 @@ class Setup:
         variables |= {"CMAKE_GENERATOR": "Ninja", "COLCON_HOME": str(self._project.workspace / "log")}
         log = self._project.venv / LOG
         tail: deque[str] = deque(maxlen=2000)
-        with log.open("a", encoding="utf-8") as record, self._start(command, cwd, variables) as process:
+        with (
+            log.open("a", encoding="utf-8") as record,
+            self._start(command, cwd or self._project.root, variables) as process,
+        ):
             record.write(f"$ {' '.join(command)}\n")
             for line in process.stdout or ():
                 record.write(line)
@@ -203,7 +215,7 @@ class Setup:
         if process.returncode:
             raise SetupError(explain_failure(command, "".join(tail), log))
 
-    def _start(self, command: list[str], cwd: Path | None, variables: dict[str, str]) -> subprocess.Popen[str]:
+    def _start(self, command: list[str], cwd: Path, variables: dict[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
             command,
             cwd=cwd,
@@ -286,6 +298,13 @@ def mend_cmake_paths(project: Project) -> None:
         if mended != text:
             file.unlink()  # it may be a hard link into the cache of a package manager
             file.write_text(mended, encoding="utf-8")
+
+
+def _remove_older(folder: Path, age_s: float) -> None:
+    """Remove what has not changed for a while; what is newer may be in use by a run."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if time.time() - entry.stat().st_mtime > age_s:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _empty(folder: Path) -> None:
