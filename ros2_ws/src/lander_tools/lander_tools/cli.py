@@ -10,6 +10,7 @@ import click
 # Command -> module with a click command called `command`, and what it does.
 COMMANDS = {
     "run": ("lander_tools.run", "Fly a landing and judge it."),
+    "campaign": ("lander_tools.campaign", "Fly many seeds in parallel and print how they ended."),
     "test": ("lander_tools.check", "Check everything: lint, format, types, tests."),
     "scenarios": ("lander_tools.scenarios", "List what can be flown."),
     "topics": ("lander_tools.topics", "List every topic with type, rate, publisher, subscribers."),
