@@ -86,8 +86,9 @@ def test_a_lander_that_touched_nothing_has_no_touchdown():
 
 @pytest.mark.parametrize("count", ["deadline_misses", "stale_inputs", "missed_ticks"])
 def test_a_run_that_the_machine_did_not_keep_up_with_is_marked(count):
-    judged = verdict.compose(result(), record(**{count: 1}), **ABOUT)
+    judged = verdict.compose(result(), record(rate=1.0, **{count: 1}), **ABOUT)
     assert judged.degraded
+    assert not verdict.compose(result(), record(rate=0.0, **{count: 1}), **ABOUT).degraded  # lockstep waits
     assert "DEGRADED" in str(judged)
     assert not verdict.compose(result(), record(), **ABOUT).degraded
 

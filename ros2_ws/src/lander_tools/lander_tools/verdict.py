@@ -174,7 +174,8 @@ def is_degraded(record: Mapping[str, Any]) -> bool:
 
     Always false in lockstep, where everybody waits for everybody.
     """
-    return any(record.get(key, 0) for key in ("deadline_misses", "stale_inputs", "missed_ticks"))
+    paced = record.get("rate", 0.0) > 0.0
+    return paced and any(record.get(key, 0) for key in ("deadline_misses", "stale_inputs", "missed_ticks"))
 
 
 def altitude_error_m(bag: Bag) -> float | None:
