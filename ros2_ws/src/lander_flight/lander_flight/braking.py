@@ -14,7 +14,7 @@ azimuth, y left, z up, fixed to the Moon.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, inf
+from math import asin, exp, inf
 
 import numpy as np
 
@@ -72,6 +72,7 @@ class Arc:
     burn_s: float
     level: float  # of full thrust
     residual: float  # scaled
+    end_pitch_rad: float  # of the thrust above the horizontal at the end
 
     @property
     def converged(self) -> bool:
@@ -96,9 +97,16 @@ class BrakingSolver:
         x = np.array([*guess.primer, *guess.primer_rate, guess.coast_s, guess.burn_s, guess.level])
         state = np.array([*r_mci, *v_mci])
         problem = Problem(mode, guess.level, float(time_s), state, thrust.array(), self._gate, self._R, self._target)
-        residual = float(newton(problem, x, self._work))
+        residual, end_pitch_sine = newton(problem, x, self._work)
         values = x.tolist()
-        return Arc(time_s, _vector(values[0:3]), _vector(values[3:6]), values[6], values[7], values[8], residual)
+        return Arc(
+            time_s,
+            _vector(values[0:3]),
+            _vector(values[3:6]),
+            *values[6:9],
+            float(residual),
+            asin(min(max(end_pitch_sine, -1.0), 1.0)),
+        )
 
     def first_guess(
         self, time_s: float, r_mci: Vector, v_mci: Vector, thrust: ThrustModel, level: float, coast_s: float
@@ -109,7 +117,7 @@ class BrakingSolver:
         acceleration, exhaust = arc_thrust(level, thrust.array())
         burn_s = exhaust / acceleration * (1.0 - exp(-_GUESSED_LOSS * speed / exhaust))
         primer = unit(combined(-1.0 / speed, v_mci, _GUESSED_PITCH, up))
-        return Arc(time_s, primer, scaled(up, _GUESSED_TURN / burn_s), coast_s, burn_s, level, inf)
+        return Arc(time_s, primer, scaled(up, _GUESSED_TURN / burn_s), coast_s, burn_s, level, inf, 0.0)
 
 
 def advanced(arc: Arc, time_s: float, r_mci: Vector) -> Arc:

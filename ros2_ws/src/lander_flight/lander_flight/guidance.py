@@ -56,10 +56,10 @@ class Guidance(Subsystem):
         self._estimate = ThrustEstimate(mission, p.estimator)
         self._start = start = nominal_start(mission)
         g = GM_M3_S2 / self._radius_m**2
-        gate = reference_gate(p.pitch_up, g)
-        solver = BrakingSolver(gate, self._frame.R_mcmf_approach, self._frame.r_target_mcmf)
+        gates = (reference_gate(p.pitch_up, end, g) for end in p.pitch_up.ends)
+        solvers = [BrakingSolver(gate, self._frame.R_mcmf_approach, self._frame.r_target_mcmf) for gate in gates]
         self._deorbit = self._planned_deorbit(start)
-        self._targeting = Targeting(solver, p.braking)
+        self._targeting = Targeting(solvers, p.braking)
         self._pitch_up = PitchUp(p.pitch_up, g)
         self._terminal = TerminalDescent(p.terminal)
         self._contact = ContactMonitor(p.touchdown)
@@ -155,7 +155,7 @@ class Guidance(Subsystem):
 
     def _coasting(self, state: LanderState) -> Demand:
         p, targeting = self._parameters, self._targeting
-        if state.horizontal_speed < p.braking.late_start_speed_m_s:
+        if state.speed < p.braking.late_start_speed_m_s:
             return self._enter(Phase.PITCH_UP, state)
         to_ignition = targeting.ignition_in_s(state.time_s)
         near = to_ignition < 2.0 * p.coast.wake_s

@@ -36,11 +36,22 @@ class BrakingParameters(Parameters):
     level_hold_s: Positive  # to go: the level is not changed later than this
     steering_hold_s: Positive  # to go: nor the steering
     shape_allowance_s: NonNegative  # longer burn that is accepted to reach the target when the level is at a limit
+    shape_least_s: Positive  # to go: shorter arcs turn too little for their shape to change the range
     longest_s: Positive  # of an arc
-    late_start_speed_m_s: Positive  # over the ground: slower than this when guidance starts, braking is behind it
+    least_end_pitch_deg: float  # of the thrust above the horizontal at the gate
+    late_start_speed_m_s: (
+        Positive  # relative to the ground: slower than this when guidance starts, braking is behind it
+    )
     abandon_s: Positive  # to go: an arc that cannot be renewed is given up for the pitch-up from then on
     abandon_failures: Annotated[int, Field(ge=1)]  # in a row
     slew_rate_deg_s: Positive
+
+
+class PitchUpEnd(Parameters):
+    """Where the pitch-up may end, upright above the target."""
+
+    altitude_m: Positive  # of the pads
+    speed_m_s: Positive  # down
 
 
 class PitchUpParameters(Parameters):
@@ -50,13 +61,15 @@ class PitchUpParameters(Parameters):
     start_acceleration_m_s2: Positive  # of the thrust
     start_pitch_deg: Annotated[float, Field(gt=0, lt=90)]  # of the thrust above the horizontal
     end_acceleration_m_s2: Positive  # of the thrust, straight up
-    end_altitude_m: Positive  # of the pads
-    end_speed_m_s: Positive  # down
+    ends: Annotated[tuple[PitchUpEnd, ...], Field(min_length=1)]  # the first is the plan, the rest are for need
+    end_need_m_s2: Positive  # a later end is taken where the profile would leave the thrust limits by more than this
     divert_m_s2: Positive  # horizontal acceleration that may go into reaching the target
-    duration_range: tuple[float, float]  # of the duration that guidance chooses, times the reference
+    shortest_s: Positive  # of the duration that guidance chooses
+    longest_s: Positive  # from the gate
+    better: Fraction  # a new duration is taken when it costs less than the old one by this share
     replan_s: Positive
     hold_s: Positive  # to go: the polynomial is held from then on
-    lowest_m: Positive  # below this there is no time for a profile: the terminal descent takes over
+    lowest: Fraction  # of the end's altitude: below this the terminal descent takes over whatever the profile says
 
 
 class TerminalParameters(Parameters):
@@ -75,6 +88,8 @@ class TerminalParameters(Parameters):
     position_speed_limit_m_s: NonNegative  # horizontal, towards the target
     position_floor_m: NonNegative  # altitude below which the position is left alone
     position_speed_gain_1_s: Positive  # the limit of that speed falls with the height above that floor
+    level_share: Fraction  # of the horizontal acceleration at the limit of tilt that the descent may count upon
+    level_free_m_s: NonNegative  # horizontal speed that does not hold up the descent
     tilt_deg: tuple[tuple[float, float], ...]  # altitude (m), largest tilt: linear between, in rising altitude
     slew_rate_deg_s: Positive
 

@@ -31,9 +31,9 @@ class LanderState(NamedTuple):
     contacts: tuple[bool, ...]
 
     @property
-    def horizontal_speed(self) -> float:
-        """Over the ground, m/s."""
-        return sqrt(self.velocity[0] ** 2 + self.velocity[1] ** 2)
+    def speed(self) -> float:
+        """Relative to the ground, m/s; valid wherever on the Moon the lander is."""
+        return norm(self.velocity)
 
 
 class Limits(NamedTuple):

@@ -67,12 +67,13 @@ TABLE: tuple[Row, ...] = (
 
 def time_after(phase: Phase, parameters: GuidanceParameters) -> float:
     """Planned time from the end of a phase to touchdown, s; before braking, from the end of braking."""
+    end = parameters.pitch_up.ends[0]
     pitch_up, terminal, touchdown = parameters.pitch_up, parameters.terminal, parameters.touchdown
     slow_s = touchdown.altitude_m / terminal.touchdown_speed_m_s
-    mean_speed = 0.5 * (pitch_up.end_speed_m_s + terminal.touchdown_speed_m_s)
+    mean_speed = 0.5 * (end.speed_m_s + terminal.touchdown_speed_m_s)
     times = {
         Phase.BRAKING: pitch_up.duration_s,
-        Phase.PITCH_UP: (pitch_up.end_altitude_m - touchdown.altitude_m) / mean_speed,
+        Phase.PITCH_UP: (end.altitude_m - touchdown.altitude_m) / mean_speed,
         Phase.TERMINAL: slow_s,
     }
     return sum(time_s for later, time_s in times.items() if later >= phase)

@@ -8,35 +8,34 @@ quadratic in time). Its duration is the one that costs least velocity change wit
 
 from __future__ import annotations
 
-from math import cos, radians, sin, sqrt
+from math import cos, inf, radians, sin, sqrt
 
 import numpy as np
 from numba import njit
 
 from lander_common.quaternion import Vector
 from lander_flight.braking import Gate
-from lander_flight.guidance_parameters import PitchUpParameters
+from lander_flight.guidance_parameters import PitchUpEnd, PitchUpParameters
 from lander_flight.lander_state import LanderState
 
 _SAMPLES = 9  # of the acceleration along the profile
 _CANDIDATES = 41  # durations compared
 _VIOLATION_COST_S = 20.0  # cost of an acceleration beyond the limits, relative to its use over a second
 _UPWARD_M_S2 = 0.3  # least vertical thrust acceleration of a profile: it does not point below the horizon
-_RENEWAL_SPAN_S = 1.0  # a renewed duration differs from the one before by no more than this
 
 Coefficients = tuple[Vector, Vector, Vector]
 
 
-def reference_gate(parameters: PitchUpParameters, gravity_m_s2: float) -> Gate:
-    """Where and how fast the reference begins: its linear acceleration integrated backwards from its end."""
+def reference_gate(parameters: PitchUpParameters, end: PitchUpEnd, gravity_m_s2: float) -> Gate:
+    """Where and how fast the reference to an end begins: its linear acceleration integrated backwards."""
     T, pitch = parameters.duration_s, radians(parameters.start_pitch_deg)
-    start, end = parameters.start_acceleration_m_s2, parameters.end_acceleration_m_s2
+    start, last = parameters.start_acceleration_m_s2, parameters.end_acceleration_m_s2
     ax = -start * cos(pitch)  # falls to zero at the end
-    az, az_end = start * sin(pitch) - gravity_m_s2, end - gravity_m_s2
+    az, az_end = start * sin(pitch) - gravity_m_s2, last - gravity_m_s2
     vx = -ax * T / 2.0
-    vz = -parameters.end_speed_m_s - (az + az_end) * T / 2.0
+    vz = -end.speed_m_s - (az + az_end) * T / 2.0
     x = -(vx * T + ax * T**2 / 3.0)
-    z = parameters.end_altitude_m - (vz * T + az * T**2 / 3.0 + az_end * T**2 / 6.0)
+    z = end.altitude_m - (vz * T + az * T**2 / 3.0 + az_end * T**2 / 6.0)
     return Gate((x, 0.0, z), (vx, 0.0, vz))
 
 
@@ -68,32 +67,27 @@ class PitchUp:
     """Holds the profile that is flown and renews it."""
 
     def __init__(self, parameters: PitchUpParameters, gravity_m_s2: float) -> None:
-        self._parameters = p = parameters
+        self._parameters = parameters
         self._gravity = gravity_m_s2
-        self._v_end: Vector = (0.0, 0.0, -p.end_speed_m_s)
-        self._a_end: Vector = (0.0, 0.0, p.end_acceleration_m_s2 - gravity_m_s2)
+        self._a_end: Vector = (0.0, 0.0, parameters.end_acceleration_m_s2 - gravity_m_s2)
+        self._end = parameters.ends[0]
         self._profile: Coefficients | None = None
-        self._from_s = self._until_s = self._chosen_s = 0.0
+        self._begun_s = self._from_s = self._until_s = self._chosen_s = 0.0
 
     def acceleration(self, state: LanderState, least_m_s2: float, most_m_s2: float) -> tuple[Vector, Vector]:
         """Acceleration wanted now and its rate, in approach, given the limits of the thrust acceleration."""
-        if self._profile is None or state.time_s - self._chosen_s >= self._parameters.replan_s:
-            self._choose_duration(state, least_m_s2, most_m_s2)
-        profile = self._profile
-        if profile is None or self.to_go_s(state.time_s) > self._parameters.hold_s:
-            whole = self.to_go_s(state.time_s)
-            r_end = self._end_position(state, whole)
-            self._profile = profile = quadratic(state.position, state.velocity, r_end, self._v_end, self._a_end, whole)
-            self._from_s = state.time_s
+        p, profile = self._parameters, self._profile
+        if profile is None:
+            self._begun_s = self._chosen_s = state.time_s
+            self._choose_end(state, (least_m_s2, most_m_s2, p.divert_m_s2))
+        elif self.to_go_s(state.time_s) > p.hold_s and state.time_s - self._chosen_s >= p.replan_s:
+            self._chosen_s = state.time_s
+            self._choose_end(state, (least_m_s2, most_m_s2, p.divert_m_s2))
+        if profile is None or self.to_go_s(state.time_s) > p.hold_s:
+            self._profile = profile = self._solved(state)
         whole = self._until_s - self._from_s
         u = (state.time_s - self._from_s) / whole
         return evaluate(profile, u), slope(profile, u, whole)
-
-    def _end_position(self, state: LanderState, time_s: float) -> Vector:
-        """Above the target, or as near to that as the divert acceleration reaches."""
-        reach = self._parameters.divert_m_s2
-        x, y = (_reached(state.position[i], state.velocity[i], time_s, reach) for i in range(2))
-        return (x, y, self._parameters.end_altitude_m)
 
     def to_go_s(self, time_s: float) -> float:
         """Time to the end of the profile."""
@@ -102,22 +96,38 @@ class PitchUp:
     def is_over(self, state: LanderState, step_s: float) -> bool:
         """Whether the profile has been flown, or the ground is too close for it."""
         flown = self._profile is not None and self.to_go_s(state.time_s) < 0.5 * step_s
-        return flown or min(state.altitude_m, state.position[2]) < self._parameters.lowest_m
+        end = self._end if self._profile is not None else self._parameters.ends[-1]
+        return flown or min(state.altitude_m, state.position[2]) < self._parameters.lowest * end.altitude_m
 
-    def _choose_duration(self, state: LanderState, least_m_s2: float, most_m_s2: float) -> None:
+    def _solved(self, state: LanderState) -> Coefficients:
+        """The profile from a state: to above the target, or as near to that as the divert acceleration reaches."""
+        time_s, reach = self.to_go_s(state.time_s), self._parameters.divert_m_s2
+        x, y = (_reached(state.position[i], state.velocity[i], time_s, reach) for i in range(2))
+        self._from_s = state.time_s
+        end = self._end
+        return quadratic(
+            state.position, state.velocity, (x, y, end.altitude_m), (0.0, 0.0, -end.speed_m_s), self._a_end, time_s
+        )
+
+    def _choose_end(self, state: LanderState, limits: tuple[float, float, float]) -> None:
+        """The first end whose best profile keeps to the limits of thrust, or else the one that comes nearest to it."""
         p = self._parameters
-        to_go = self.to_go_s(state.time_s)
-        if self._profile is None:
-            shortest, longest = p.duration_range[0] * p.duration_s, p.duration_range[1] * p.duration_s
-        elif to_go > p.hold_s:
-            shortest, longest = max(to_go - _RENEWAL_SPAN_S, 0.5 * p.hold_s), to_go + _RENEWAL_SPAN_S
-        else:
-            return
+        longest = max(self._begun_s + p.longest_s - state.time_s, p.shortest_s)
         start = np.array([*state.position, *state.velocity])
-        end = np.array([p.end_altitude_m, self._v_end[2], self._a_end[2]])
-        limits = (least_m_s2, most_m_s2, p.divert_m_s2)
-        to_go = float(_best_duration(start, end, limits, self._gravity, shortest, longest))
-        self._until_s, self._chosen_s = state.time_s + to_go, state.time_s
+        best_violation = inf
+        for end in p.ends:
+            if end.altitude_m > state.position[2]:
+                continue
+            target = np.array([end.altitude_m, -end.speed_m_s, self._a_end[2]])
+            old = self.to_go_s(state.time_s) if self._profile is not None and end is self._end else 0.0
+            span = (p.shortest_s, longest)
+            duration, violation = _best_duration(start, target, limits, self._gravity, span, old, p.better)
+            if violation < best_violation:
+                best_violation, best_end, best_duration = violation, end, duration
+            if violation < p.end_need_m_s2:
+                break
+        if best_violation < inf:
+            self._end, self._until_s = best_end, state.time_s + float(best_duration)
 
 
 @njit(cache=True)
@@ -143,12 +153,30 @@ def _reached(r, v, time_s, divert):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _best_duration(state, end, limits, g, shortest, longest):  # type: ignore[no-untyped-def]
-    """Duration of least cost between two; `end`: height, climb rate and vertical acceleration there."""
+def _best_duration(state, end, limits, g, span, old, better):  # type: ignore[no-untyped-def]
+    """Duration of least cost within a span, and by how much its profile leaves the limits of thrust, m/s2.
+
+    `end`: height, climb rate and vertical acceleration there. `old`, where it is positive: the duration held so far,
+    which is kept unless another one is better by a share.
+    """
+    coarse = (span[1] - span[0]) / (_CANDIDATES - 1)
+    best = _cheapest(state, end, limits, g, span[0], coarse)
+    best = _cheapest(state, end, limits, g, max(best - coarse, span[0]), 2.0 * coarse / (_CANDIDATES - 1))
+    cost, violation = _cost(state, end, limits, g, best)
+    if old > 0.0:
+        old_cost, old_violation = _cost(state, end, limits, g, old)
+        if old_cost * (1.0 - better) < cost:
+            return old, old_violation
+    return best, violation
+
+
+@njit(cache=True)
+def _cheapest(state, end, limits, g, shortest, spacing):  # type: ignore[no-untyped-def]
+    """Of equally spaced durations the one of least cost."""
     best, best_cost = shortest, np.inf
     for k in range(_CANDIDATES):
-        duration = shortest + (longest - shortest) * k / (_CANDIDATES - 1)
-        cost = _cost(state, end, limits, g, duration)
+        duration = shortest + k * spacing
+        cost, _ = _cost(state, end, limits, g, duration)
         if cost < best_cost:
             best, best_cost = duration, cost
     return best
@@ -156,13 +184,14 @@ def _best_duration(state, end, limits, g, shortest, longest):  # type: ignore[no
 
 @njit(cache=True)
 def _cost(state, end, limits, g, duration):  # type: ignore[no-untyped-def]
-    """Velocity change of a profile plus a penalty for leaving the limits."""
+    """Velocity change of a profile plus a penalty for leaving the limits; and the largest such violation, m/s2."""
     least, most, divert = limits
     x_end, y_end = (_reached(state[0], state[3], duration, divert), _reached(state[1], state[4], duration, divert))
     x0, x1, x2 = _axis(state[0], state[3], x_end, 0.0, 0.0, duration)
     y0, y1, y2 = _axis(state[1], state[4], y_end, 0.0, 0.0, duration)
     z0, z1, z2 = _axis(state[2], state[5], end[0], end[1], end[2], duration)
     total = 0.0
+    violation = 0.0
     for k in range(_SAMPLES):
         u = k / (_SAMPLES - 1)
         x = x0 + u * (x1 + u * x2)
@@ -170,6 +199,7 @@ def _cost(state, end, limits, g, duration):  # type: ignore[no-untyped-def]
         z = z0 + u * (z1 + u * z2) + g
         a = sqrt(x * x + y * y + z * z)
         beyond = max(a - most, 0.0) + max(least - a, 0.0) + max(_UPWARD_M_S2 - z, 0.0)
+        violation = max(violation, beyond)
         weight = 0.5 if k in (0, _SAMPLES - 1) else 1.0
         total += weight * (a * duration / (_SAMPLES - 1) + _VIOLATION_COST_S * beyond)
-    return total
+    return total, violation

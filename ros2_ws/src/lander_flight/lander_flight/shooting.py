@@ -30,10 +30,10 @@ _POSITION_SCALE_M = 1000.0  # residuals and unknowns are scaled to the order of 
 _SPEED_SCALE_M_S = 10.0
 _TRANSVERSALITY_SCALE_M_S = 1000.0
 _LEVEL_SCALE = 0.01
-_RATE_SCALE_1_S = 1e-3
-_TIME_SCALE_S = 100.0
+_BURN_STEP = 0.2  # of the burn time; the primer's rate is scaled by it too
+_COAST_STEP = 100.0  # s
 _LEVEL_STEP = 0.1
-_ITERATIONS = 12
+_ITERATIONS = 20
 _DONE = 1e-6  # norm below which no more is to be gained
 _LARGEST_STEP = 0.5  # of a scaled unknown in one iteration
 _HALVINGS = 6  # of a step that does not improve
@@ -169,13 +169,13 @@ def _moved(x, du, bases, mode, out):  # type: ignore[no-untyped-def]
     """The unknowns moved by scaled steps: two across the primer, three of its rate, burn time, coast time or level."""
     for i in range(3):
         out[i] = x[i] + du[0] * bases[0, i] + du[1] * bases[1, i]
-        out[3 + i] = x[3 + i] + _RATE_SCALE_1_S * du[2 + i]
+        out[3 + i] = x[3 + i] + du[2 + i] / x[7]
     out[0:6] /= _norm(out[0:3])
     out[6] = x[6]
     out[8] = x[8]
-    out[7] = x[7] + _TIME_SCALE_S * du[5]
+    out[7] = x[7] * (1.0 + _BURN_STEP * du[5])
     if mode == BY_IGNITION:
-        out[6] = x[6] + _TIME_SCALE_S * du[6]
+        out[6] = x[6] + _COAST_STEP * du[6]
     else:
         out[8] = x[8] + _LEVEL_STEP * du[6]
 
@@ -268,9 +268,10 @@ def _improve(problem, x, f, norm, du, bases, y, work):  # type: ignore[no-untype
 
 @njit(cache=True)
 def newton(problem, x, work):  # type: ignore[no-untyped-def]
-    """Damped Newton's method on the seven equations; x in place; returns the norm of the scaled residual.
+    """Damped Newton's method on the seven equations; x in place.
 
-    The result may be not a number where the input is; it never raises and never runs long.
+    Returns the norm of the scaled residual and the sine of the thrust's pitch at the end of the arc. They may be not a
+    number where the input is; it never raises and never runs long.
     """
     f, y, A, bases = np.empty(7), np.empty(12), np.empty((7, 7)), np.empty((2, 3))
     _residuals(problem, x, y, work, f)
@@ -292,4 +293,5 @@ def newton(problem, x, work):  # type: ignore[no-untyped-def]
         norm = _improve(problem, x, f, norm, du, bases, y, work)
         if not norm < before:
             break
-    return norm
+    _residuals(problem, x, y, work, f)
+    return norm, np.dot(y[0:3], y[6:9]) / (_norm(y[0:3]) * _norm(y[6:9]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from math import radians
 from typing import NamedTuple
 
 from lander_common.quaternion import Vector
@@ -24,8 +26,9 @@ class _Start(NamedTuple):
 class Targeting:
     """Holds the arc that is flown and renews it. A solution that fails leaves the last good one in force."""
 
-    def __init__(self, solver: BrakingSolver, parameters: BrakingParameters) -> None:
-        self._solver = solver
+    def __init__(self, solvers: Sequence[BrakingSolver], parameters: BrakingParameters) -> None:
+        """`solvers`: to the gate of the plan, and to lower ones for when that is out of reach."""
+        self._solver, *self._lower = solvers
         self._parameters = parameters
         self._planned_s: float | None = None
         self.arc: Arc | None = None
@@ -55,8 +58,14 @@ class Targeting:
         mode = BY_THRUST if arc.burn_s > p.level_hold_s else ANYWHERE
         renewed = self._solver.solve(mode, arc, *start)
         if not (renewed.converged and p.level_least <= renewed.level <= p.level_most):
-            renewed = self._at_limit(arc, renewed.level if renewed.converged else p.level_most, start)
-        self._keep(renewed)
+            renewed = self._at_limit(renewed if renewed.converged else replace(arc, level=p.level_most), start)
+        if self._keep(renewed):
+            return
+        last = replace(arc, level=p.level_most)
+        for solver in self._lower:
+            if self._keep(solver.solve(ANYWHERE, last, *start)):
+                return
+        self.failures += 1
 
     def _begin(self, state: LanderState, thrust: ThrustModel) -> _Start:
         self._planned_s = state.time_s
@@ -66,21 +75,25 @@ class Targeting:
         guess = self._solver.first_guess(*start, self._parameters.level, coast_s)
         return self._solver.solve(ANYWHERE, guess, *start)
 
-    def _at_limit(self, arc: Arc, level: float, start: _Start) -> Arc:
+    def _at_limit(self, wanted: Arc, start: _Start) -> Arc:
         """Where the level that makes the range cannot be had: let the shape make it, or land elsewhere."""
         p = self._parameters
-        held = replace(arc, level=min(max(level, p.level_least), p.level_most))
+        held = replace(wanted, level=min(max(wanted.level, p.level_least), p.level_most))
         cheapest = self._solver.solve(ANYWHERE, held, *start)
-        shaped = self._solver.solve(BY_SHAPE, cheapest if cheapest.converged else held, *start)
-        affordable = not cheapest.converged or shaped.burn_s <= cheapest.burn_s + p.shape_allowance_s
+        if not cheapest.converged or cheapest.burn_s < p.shape_least_s:
+            return cheapest
+        shaped = self._solver.solve(BY_SHAPE, cheapest, *start)
+        affordable = shaped.burn_s <= cheapest.burn_s + p.shape_allowance_s
         return shaped if shaped.converged and affordable else cheapest
 
-    def _keep(self, arc: Arc) -> None:
-        """Fly the arc if it is one."""
-        if arc.converged and arc.burn_s < self._parameters.longest_s:
-            self.arc, self.failures = arc, 0
-        else:
-            self.failures += 1
+    def _keep(self, arc: Arc) -> bool:
+        """Fly the arc if it is one. An arc that ends with thrust downwards dives: it reaches the gate, but no more."""
+        p = self._parameters
+        upright = arc.end_pitch_rad > radians(p.least_end_pitch_deg)
+        if not (arc.converged and upright and arc.burn_s < p.longest_s):
+            return False
+        self.arc, self.failures = arc, 0
+        return True
 
     def _carried(self, state: LanderState) -> Arc | None:
         return None if self.arc is None else advanced(self.arc, state.time_s, state.r_mci)

@@ -51,7 +51,11 @@ class TerminalDescent:
         self._choose_engines(needed, speed, limits)
         most = limits.all_m_s2 if self.main_engine else limits.assist_m_s2
         least = limits.main_m_s2 if self.main_engine else p.least_thrust * limits.assist_m_s2
-        up = min(max(self._climb(height_m, speed, needed, gravity_m_s2, limits), least), most)
+        wanted_speed, forward = self._planned(velocity, height_m, gravity_m_s2, limits)
+        up = gravity_m_s2 + forward + p.speed_gain_1_s * (speed - wanted_speed)
+        if speed > wanted_speed and height_m > 0.0:
+            up = max(up, needed)
+        up = min(max(up, least), most)
         x, y = self._level(position, velocity, height_m, up * tan(tilt_limit(height_m, p.tilt_deg)))
         wanted = (x, y, up)
         return scaled(wanted, min(most / norm(wanted), 1.0))
@@ -63,14 +67,23 @@ class TerminalDescent:
         elif needed < p.cutoff_margin * limits.assist_m_s2 or speed <= p.relight_speed_m_s:
             self.main_engine = False
 
-    def _climb(self, height_m: float, speed: float, needed: float, gravity_m_s2: float, limits: Limits) -> float:
-        """Vertical thrust acceleration: along the profile of speed by height, and never less than stopping needs."""
+    def _planned(self, velocity: Vector, height_m: float, gravity_m_s2: float, limits: Limits) -> tuple[float, float]:
+        """Downward speed wanted at a height, and the deceleration that keeps to it.
+
+        The profile, unless the horizontal velocity would then not be gone at its end.
+        """
         p = self._parameters
-        planned = min(p.deceleration_m_s2, (1.0 - p.thrust_margin) * limits.assist_m_s2 - gravity_m_s2)
-        planned = max(planned, 0.0)
-        wanted = profile_speed(height_m, planned, p.touchdown_speed_m_s)
-        up = gravity_m_s2 + (planned if height_m > 0.0 else 0.0) + p.speed_gain_1_s * (speed - wanted)
-        return max(up, needed) if speed > wanted and height_m > 0.0 else up
+        if height_m <= 0.0:
+            return p.touchdown_speed_m_s, 0.0
+        planned = max(min(p.deceleration_m_s2, (1.0 - p.thrust_margin) * limits.assist_m_s2 - gravity_m_s2), 0.0)
+        speed = profile_speed(height_m, planned, p.touchdown_speed_m_s)
+        sideways = sqrt(velocity[0] ** 2 + velocity[1] ** 2) - p.level_free_m_s
+        if sideways > 0.0:
+            braking = p.level_share * gravity_m_s2 * tan(tilt_limit(height_m, p.tilt_deg))
+            slower = 2.0 * height_m * braking / sideways
+            if slower < speed:
+                return slower, 0.0
+        return speed, planned
 
     def _level(self, position: Vector, velocity: Vector, height_m: float, largest: float) -> tuple[float, float]:
         """Horizontal acceleration, no larger than given, that nulls the velocity and, high up, leads to the target."""

@@ -85,7 +85,7 @@ class Log:
     rows: list[tuple[float, ...]] = field(default_factory=list)
 
     COLUMNS = (
-        "time_s", "phase", "altitude_m", "range_m", "vertical_m_s", "horizontal_m_s", "pitch_deg", "thrust_n", "mass_kg",
+        "time_s", "phase", "altitude_m", "range_m", "vertical_m_s", "horizontal_m_s", "pitch_deg", "thrust_n", "mass_kg"
     )  # fmt: skip
 
     def column(self, name: str) -> Array:
