@@ -155,6 +155,11 @@ class Maker:
     def _tick(self, message: Any, state: State) -> None:
         message.step_ns = TICK_NS if state.tick else 0
 
+    def _tf(self, message: Any, state: State) -> None:
+        transform = zeros("geometry_msgs/msg/TransformStamped")
+        transform.header = header_message(state.stamp_ns, "site")
+        message.transforms = [transform]
+
     def _clock(self, message: Any, state: State) -> None:
         message.clock = time_message(state.stamp_ns)
 
@@ -271,7 +276,7 @@ class Maker:
 
     def _events(self, state: State) -> Iterator[tuple[int, str, bytes]]:
         if state.tick == 0:
-            yield state.stamp_ns, "tf_static", self._encoded("tf_static", self.blank["tf_static"], state)
+            yield state.stamp_ns, "tf_static", self._encoded("tf_static", self._fill("tf", state), state)
         if state.phase != self.last_phase:
             kinds = {2: ("ignition", "main engine"), 4: ("cut_off", "main engine")}
             if state.phase in kinds:

@@ -320,9 +320,26 @@ def test_a_bag_is_never_overwritten_and_a_place_that_cannot_be_written_is_named(
             Recorder(place, {}, pytest.fail)
 
 
-def test_views_without_a_tick_number_can_be_recorded_too(tmp_path):
+def test_the_stamp_of_every_message_that_comes_over_dds_is_found_in_its_bytes(tmp_path, sent):
+    keys = {topic.name: key for key, topic in architecture().topics.items()}
     recorder = Recorder(tmp_path / "bag", {}, pytest.fail)
-    recorder.observe(3, "clock", encode(zeros("rosgraph_msgs/msg/Clock"), "rosgraph_msgs/msg/Clock"))
+    for topic, _, data in sent:
+        recorder.receive(keys[topic], data)
     recorder.close()
     with Bag(tmp_path) as bag:
-        assert [record.topic for record in bag.records()] == ["/clock"]
+        assert [record.stamp_ns for record in bag.records()] == [stamp_ns for _, stamp_ns, _ in sent]
+        assert check_sequence(bag).ok
+
+
+def test_an_acknowledgement_is_logged_at_the_newest_tick(tmp_path):
+    recorder = Recorder(tmp_path / "bag", {}, pytest.fail)
+    tick, done = zeros("lander_interfaces/msg/Tick"), zeros("lander_interfaces/msg/TickDone")
+    tick.header.stamp.sec = 7
+    recorder.receive("tick", encode(tick, "lander_interfaces/msg/Tick"))
+    recorder.receive("tick_done", encode(done, "lander_interfaces/msg/TickDone"))
+    recorder.close()
+    with Bag(tmp_path) as bag:
+        assert [(record.topic, record.stamp_ns) for record in bag.records()] == [
+            ("/sim/tick", 7_000_000_000),
+            ("/sim/tick_done", 7_000_000_000),
+        ]

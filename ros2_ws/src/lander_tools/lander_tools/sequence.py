@@ -56,12 +56,14 @@ class _Beat:
     previous_ns: Ticks
     absent: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # node -> ticks [from, until) without it
 
-    def due(self, topic: Topic, publisher: str | None) -> Ticks:
-        """Ticks at which a topic must have a message."""
+    def due(self, topic: Topic) -> Ticks:
+        """Ticks at which a topic may have a message."""
         if topic.period_ns == EVERY_TICK:
-            due = np.arange(self.ticks[-1] + 1)  # also at ticks that the beat itself lacks
-        else:
-            due = self.ticks[self.stamps_ns // topic.period_ns > self.previous_ns // topic.period_ns]
+            return np.arange(self.ticks[-1] + 1)  # also at ticks that the beat itself lacks
+        return self.ticks[self.stamps_ns // topic.period_ns > self.previous_ns // topic.period_ns]
+
+    def owed(self, due: Ticks, publisher: str | None) -> Ticks:
+        """Those of the due ticks at which the publisher took part: it must have a message there."""
         for begin, end in self.absent.get(publisher or "", ()):
             due = due[(due < begin) | (due >= end)]
         return due
@@ -87,8 +89,9 @@ def check_sequence(bag: Bag, complete: bool = True, roles: Collection[str] = _RO
     for topic in topics:
         if topic.name in silent:
             continue
-        due = beat.due(topic, architecture().publisher_of(topic))
-        fault = _compare(topic.name, due, beat.judged(topic, found[topic.name]), complete)
+        due = beat.due(topic)
+        owed = beat.owed(due, architecture().publisher_of(topic))
+        fault = _compare(topic.name, due, owed, beat.judged(topic, found[topic.name]), complete)
         if fault:
             faults.append(fault)
     return SequenceReport(len(beat.ticks), tuple(found), silent, tuple(faults))
@@ -104,11 +107,11 @@ def _collect(bag: Bag, carries_tick: dict[str, bool], beat: _Beat) -> dict[str, 
     return {name: np.array(ticks, dtype=np.int64) for name, ticks in found.items()}
 
 
-def _compare(name: str, due: Ticks, found: Ticks, complete: bool) -> SequenceFault | None:
+def _compare(name: str, due: Ticks, owed: Ticks, found: Ticks, complete: bool) -> SequenceFault | None:
     unique, counts = np.unique(found, return_counts=True)
     if not complete:
-        due = due[due <= unique[-1]]
-    missing, unexpected, repeated = np.setdiff1d(due, unique), np.setdiff1d(unique, due), unique[counts > 1]
+        owed = owed[owed <= unique[-1]]
+    missing, unexpected, repeated = np.setdiff1d(owed, unique), np.setdiff1d(unique, due), unique[counts > 1]
     if not (len(missing) or len(unexpected) or len(repeated)):
         return None
     return SequenceFault(name, tuple(missing.tolist()), tuple(repeated.tolist()), tuple(unexpected.tolist()))
