@@ -92,6 +92,13 @@ def test_nobody_waits_for_a_lost_member_from_the_tick_of_its_loss() -> None:
     assert navigation.missing(tick) == []
 
 
+def test_a_fast_member_wakes_by_its_input_until_the_publisher_is_lost() -> None:
+    throttle, guidance = member("throttle"), member("guidance")
+    assert (throttle.wake_topic(), guidance.wake_topic()) == ("navigation_state", "tick")
+    throttle.membership.lose("navigation", 3)
+    assert throttle.wake_topic() == "tick"
+
+
 def test_a_member_that_comes_back_is_waited_for_again() -> None:
     navigation = member("navigation")
     navigation.membership.lose("rangefinder", 3)

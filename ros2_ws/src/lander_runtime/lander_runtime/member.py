@@ -10,10 +10,13 @@ from collections import deque
 from collections.abc import Collection
 from functools import partial
 
-from lander_runtime.architecture import Architecture, Node
+from lander_runtime.architecture import EVERY_TICK, Architecture, Node
 from lander_runtime.inbox import Decoder, Inbox
 from lander_runtime.messages import Message, decode, peek_tick, stamp_ns
 from lander_runtime.subsystem import Inputs, Tick
+
+
+TICK = "tick"  # key of the topic that announces ticks
 
 
 class Membership:
@@ -87,6 +90,19 @@ class Member:
                 return tick
             self._finish()
         return None
+
+    def wake_topic(self) -> str:
+        """What to wait for between ticks.
+
+        An input of every tick arrives after the announcement of the tick, so waiting for it wakes a node once a tick
+        and not twice; unless the node is a slow one, or whoever publishes the input is lost.
+        """
+        if any(topic.period_ns == EVERY_TICK for topic in self.node.outputs):
+            present = self.membership.present
+            for port in self.node.gating_inputs:
+                if port.topic.period_ns == EVERY_TICK and self._publishers[port.topic.key] in present:
+                    return port.topic.key
+        return TICK
 
     def missing(self, tick: Tick) -> list[str]:
         """Inputs that must still arrive before the node may step a tick."""

@@ -13,6 +13,8 @@ from lander_runtime.messages import Tick as TickMessage
 from lander_runtime.ros_host import EPOCH, FAREWELL_S, IDLE_S, Host
 from lander_runtime.subsystem import Tick, TimeOwner
 
+_FIRST_TICKS = 100
+
 
 class ConductorHost(Host):
     """The node that owns time."""
@@ -84,8 +86,9 @@ class ConductorHost(Host):
 
     @property
     def _patience_s(self) -> float:
-        """How long to wait for a member; at first longer, for a first step may have to compile."""
-        return self.options.start_timeout_s if self.conductor.tick.seq < 1 else self.options.watchdog_s
+        """How long to wait for a member; at first longer, for first steps load or even compile their kernels."""
+        starting = self.conductor.tick.seq < _FIRST_TICKS
+        return self.options.start_timeout_s if starting else self.options.watchdog_s
 
     def _lose_culprit(self, behind: Sequence[str]) -> None:
         self.check_alive()

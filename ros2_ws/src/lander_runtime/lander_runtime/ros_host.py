@@ -52,7 +52,7 @@ class RunOptions:
     out: str = ""
     settings: Sequence[str] = field(default_factory=list)
     start_timeout_s: float = 60.0
-    watchdog_s: float = 5.0  # wall clock: a member that holds up the run for so long is lost
+    watchdog_s: float = 10.0  # wall clock: a member that holds up the run for so long is lost
     stop_after_s: float = 0.0  # simulated time after which the run is broken off; 0: it ends by itself
 
     @property

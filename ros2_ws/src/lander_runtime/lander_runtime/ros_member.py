@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from lander_runtime.architecture import EVERY_TICK, Topic
+from lander_runtime.architecture import Topic
 from lander_runtime.digest import DIGEST_BYTES
 from lander_runtime.member import Member
 from lander_runtime.messages import Message, NodeEvent, TickDone, decode
@@ -36,18 +36,12 @@ class MemberHost(Host):
         self._member = Member(self.declaration, self.catalogue, self.members)
         self._acknowledged = -1
         self._stale = self._late = 0
-        self._wake_key = self._usual_last_input()
+        self._wake_key = self._member.wake_topic()
         self.wait_for_match()
         self._announce()
         while not (self._member.last_tick and self._member.done == self._member.newest_announced):
             self._advance()
         self._acknowledge()
-
-    def _usual_last_input(self) -> str:
-        """What to wait for between ticks: an input of every tick comes later than the tick itself, so it wakes once."""
-        every_tick = [port.topic.key for port in self.declaration.inputs if port.topic.period_ns == EVERY_TICK]
-        steps_every_tick = any(topic.period_ns == EVERY_TICK for topic in self.declaration.outputs)
-        return every_tick[0] if every_tick and steps_every_tick else "tick"
 
     def _announce(self) -> None:
         event = NodeEvent(epoch=EPOCH, kind=NodeEvent.READY, node=self.declaration.name, from_tick=0, cause="")
@@ -114,6 +108,7 @@ class MemberHost(Host):
             self._member.membership.lose(event.node, event.from_tick)
         elif event.kind == NodeEvent.JOINED:
             self._member.membership.join(event.node, event.from_tick)
+        self._wake_key = self._member.wake_topic()
 
     def _acknowledge(self) -> None:
         self._acknowledged = self._member.done
