@@ -15,7 +15,6 @@ from lander_runtime.inbox import Decoder, Inbox
 from lander_runtime.messages import Message, decode, peek_tick, stamp_ns
 from lander_runtime.subsystem import Inputs, Tick
 
-
 TICK = "tick"  # key of the topic that announces ticks
 
 
