@@ -270,7 +270,8 @@ def test_the_environment_of_the_wheels_shuts_out_what_the_shell_has_of_another_r
     assert variables["PATH"].split(":") == [f"{project.venv}/bin", "/bin"]
     assert variables["AMENT_PREFIX_PATH"].split(":")[-1] == str(project.venv)
     assert str(interfaces) in variables["AMENT_PREFIX_PATH"].split(":")
-    assert str(project.workspace / "build" / "lander_tools") in variables["PYTHONPATH"].split(":")
+    paths = variables["PYTHONPATH"].split(":")
+    assert paths.index(f"{project.workspace}/src/lander_tools") < paths.index(f"{project.workspace}/build/lander_tools")
     assert str(interfaces / "lib" / "python3.11" / "site-packages") in variables["PYTHONPATH"].split(":")
     assert "/other" not in variables["PYTHONPATH"]
     assert variables["LD_LIBRARY_PATH"].split(":")[-1] == "/mine"

@@ -46,12 +46,16 @@ def environment(project: Project, base: Mapping[str, str], *, with_workspace: bo
     result = dict(base)
     prefixes: list[Path] = []
     modules: list[Path] = []
+    metadata: list[Path] = []
     libraries: list[Path] = []
     for package in project.packages if with_workspace else ():
         prefix = project.workspace / "install" / package.name
         prefixes.append(prefix)
         if (package / "setup.py").exists():
-            modules.append(project.workspace / "build" / package.name)  # linked there by --symlink-install
+            modules.append(
+                package
+            )  # not by colcon's link to it: compiled kernels are cached by the path of their source
+            metadata.append(project.workspace / "build" / package.name)
         else:
             modules.extend(prefix.glob("lib/python3*/site-packages"))
             libraries.append(prefix / "lib")
@@ -65,7 +69,7 @@ def environment(project: Project, base: Mapping[str, str], *, with_workspace: bo
     _prepend(result, "PATH", [project.venv / "bin"])
     _prepend(result, "AMENT_PREFIX_PATH", prefixes)
     _prepend(result, "CMAKE_PREFIX_PATH", prefixes)
-    _prepend(result, "PYTHONPATH", modules)
+    _prepend(result, "PYTHONPATH", [*modules, *metadata])
     _prepend(result, "LD_LIBRARY_PATH", libraries)
     result.update(dict.fromkeys(ONE_THREAD, "1"))
     result["NUMBA_CACHE_DIR"] = str(project.kernel_cache)
