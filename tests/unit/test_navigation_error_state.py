@@ -126,13 +126,13 @@ def test_propagation_is_the_textbook_product() -> None:
     filter_ = flown(start(), 5)
     phi = np.eye(es.SIZE)
     phi[: es.DYNAMIC, : es.DRIVING] = es.transition(filter_.sums, filter_.nav[:3])
-    swept = filter_.sums[es.SWEPT]
+    turned = 4.0 * np.arccos(abs(start()[sd.Q : sd.Q + 4] @ filter_.nav[sd.Q : sd.Q + 4])) ** 2
     filter_.P[:] = P
     filter_.carry()
     tau = 5 * STEP_S
     noise = np.zeros(es.SIZE)
     noise[es.VELOCITY : es.ATTITUDE] = NOISE[es.WHITE_ACCELEROMETER] * tau
-    noise[es.ATTITUDE : es.GYRO] = NOISE[es.WHITE_GYRO] * tau + NOISE[es.GYRO_PER_ANGLE] * swept
+    noise[es.ATTITUDE : es.GYRO] = NOISE[es.WHITE_GYRO] * tau + NOISE[es.GYRO_PER_ANGLE] * turned
     noise[es.GYRO : es.ACCELEROMETER] = NOISE[es.WALK_GYRO] * tau
     noise[es.ACCELEROMETER : es.RANGE] = NOISE[es.WALK_ACCELEROMETER] * tau
     expected = phi @ P @ phi.T + np.diag(noise)

@@ -62,7 +62,7 @@ def measured(
     nav: Array, onboard_map: OnboardMap, beam: int, range_m: float, sigma_m: float = 40.0
 ) -> tuple[Array, Array]:
     P = np.diag(np.concatenate([np.full(3, sigma_m**2), np.full(es.SIZE - 3, 1e-12)]))
-    placed = (COM, SITE.R_mcmf_site, TIME_S, SITE.radius_m, onboard_map.table, onboard_map.values)
+    placed = (COM, SITE.R_mcmf_site, TIME_S, SITE.radius_m, onboard_map.table, onboard_map.values, 1.0)
     row, found = ru.measure(nav, P, mount_table(MOUNT)[beam], beam, *placed, range_m)
     return row, found
 

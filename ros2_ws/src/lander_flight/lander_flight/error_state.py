@@ -41,12 +41,11 @@ NAMES = (
     *(f"relief under beam {beam} (m)" for beam in (0, 1)),
 )
 
-# Integrals over an interval: its length, the angle swept (rad), and over time, once or twice, of f, of R (mci from body),
-# of R f_z.
-TAU, SWEPT, SUM_V, SUM_R, TURN, TURN_TWICE, AXIS, AXIS_TWICE = 0, 1, 2, 5, 8, 17, 26, 35
-SUMS_SIZE = 44
+# Integrals over an interval: its length, and over time, once or twice, of f, of R (mci from body), of R f_z.
+TAU, SUM_V, SUM_R, TURN, TURN_TWICE, AXIS, AXIS_TWICE = 0, 1, 4, 7, 16, 25, 34
+SUMS_SIZE = 43
 
-# Spectral densities of the noise that drives the errors, and the share of the angle swept.
+# Spectral densities of the noise that drives the errors; variance of attitude per square of the angle turned through.
 WHITE_GYRO, WHITE_ACCELEROMETER, WALK_GYRO, WALK_ACCELEROMETER, GYRO_PER_ANGLE = range(5)
 
 
@@ -62,8 +61,8 @@ def body_axes(nav: Array) -> tuple[Triple, Triple, Triple]:
 
 
 @njit(cache=True)
-def accumulate(sums: Array, nav: Array, delta_v: Triple, read_z: float, angle: float, dt: float) -> None:
-    """Add a tick to the integrals: its delta-v in mci, what the z accelerometer read (m/s), the angle turned (rad).
+def accumulate(sums: Array, nav: Array, delta_v: Triple, read_z: float, dt: float) -> None:
+    """Add a tick to the integrals: its delta-v in mci, what the z accelerometer read (m/s).
 
     A tick that is walked backwards has dt, delta-v and reading with their signs turned: the integrals then lead from
     later errors to earlier ones.
@@ -79,7 +78,6 @@ def accumulate(sums: Array, nav: Array, delta_v: Triple, read_z: float, angle: f
             sums[AXIS_TWICE + k] += (sums[AXIS + k] + 0.5 * element * read_z) * dt
             sums[AXIS + k] += element * read_z
     sums[TAU] += dt
-    sums[SWEPT] += angle
 
 
 @njit(cache=True)
@@ -116,8 +114,11 @@ def transition(sums: Array, r: Array) -> Array:
 
 
 @njit(cache=True)
-def propagate(P: Array, sums: Array, r: Array, noise: Array) -> None:
-    """Carry the covariance over the interval of the integrals, and reset these."""
+def propagate(P: Array, sums: Array, r: Array, noise: Array, turned: float) -> None:
+    """Carry the covariance over the interval of the integrals, and reset these.
+
+    `turned`: by how much the square of the angle that the body has turned through has grown, rad^2.
+    """
     rows = transition(sums, r)
     moved = np.zeros((DYNAMIC, SIZE))
     for i in range(DYNAMIC):
@@ -138,7 +139,7 @@ def propagate(P: Array, sums: Array, r: Array, noise: Array) -> None:
             P[j, i] = moved[i, j]
     for i in range(3):
         P[VELOCITY + i, VELOCITY + i] += noise[WHITE_ACCELEROMETER] * sums[TAU]
-        P[ATTITUDE + i, ATTITUDE + i] += noise[WHITE_GYRO] * sums[TAU] + noise[GYRO_PER_ANGLE] * sums[SWEPT]
+        P[ATTITUDE + i, ATTITUDE + i] += noise[WHITE_GYRO] * sums[TAU] + noise[GYRO_PER_ANGLE] * turned
         P[GYRO + i, GYRO + i] += noise[WALK_GYRO] * sums[TAU]
         P[ACCELEROMETER + i, ACCELEROMETER + i] += noise[WALK_ACCELEROMETER] * sums[TAU]
     sums[:] = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from math import acos, ceil
 
 import numpy as np
 from numba import njit
@@ -42,6 +42,8 @@ class InertialFilter:
         self.sums = np.zeros(SUMS_SIZE)
         self.history = np.zeros((history, _ROW_SIZE))
         self._ticks = 0
+        self._first_attitude = nav[Q : Q + 4].copy()
+        self._turned = 0.0
         self.motion = np.zeros(
             6
         )  # body rate, rad/s, and specific force, m/s2, over the last tick, in body, as corrected
@@ -57,8 +59,17 @@ class InertialFilter:
     def carry(self) -> None:
         """Bring the covariance to the time of the state."""
         if self.lag_s > 0.0:
-            propagate(self.P, self.sums, self.nav[R : R + 3], self.noise)
+            propagate(self.P, self.sums, self.nav[R : R + 3], self.noise, self._turn())
             self.lag_s = 0.0
+
+    def _turn(self) -> float:
+        """Growth of the square of the largest angle from the first attitude, rad^2.
+
+        Scale factors and misalignments of the gyros err by the attitude reached; what is turned back is undone.
+        """
+        cosine = min(1.0, abs(float(self._first_attitude @ self.nav[Q : Q + 4])))
+        before, self._turned = self._turned, max(self._turned, 4.0 * acos(cosine) ** 2)
+        return self._turned - before
 
     def doubt(self, states: slice, variance: float) -> None:
         """Add to the variance of states."""
@@ -113,8 +124,7 @@ def _tick(
 ) -> Array:
     """Advance, accumulate, keep the increments; return the corrected rate and specific force, shape (6,)."""
     gained = advance(nav, delta_theta, delta_v, time_s, dt)
-    x, y, z = delta_theta[0], delta_theta[1], delta_theta[2]
-    accumulate(sums, nav, gained, delta_v[2], sqrt(x * x + y * y + z * z), dt)
+    accumulate(sums, nav, gained, delta_v[2], dt)
     row = history[slot]
     row[_STEP] = dt
     motion = np.zeros(6)
@@ -137,7 +147,7 @@ def _walk_back(nav: Array, sums: Array, history: Array, ticks: int, known: int, 
         dt = share * row[_STEP]
         theta, velocity = share * row[_THETA:_VELOCITY], share * row[_VELOCITY:]
         x, y, z = velocity_gained(nav, velocity, dt)
-        accumulate(sums, nav, (-x, -y, -z), -velocity[2], 0.0, -dt)
+        accumulate(sums, nav, (-x, -y, -z), -velocity[2], -dt)
         rewind(nav, theta, velocity, time_s - dt, dt)
         time_s -= dt
         left = left - dt if share == 1.0 else 0.0

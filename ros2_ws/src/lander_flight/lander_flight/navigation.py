@@ -55,7 +55,7 @@ class Navigation(Subsystem):
         self._range = RangeProcessor(
             belief, rangefinder_mount(mission), build_gate(parameters.range_gate), ground, mission.site_frame
         )
-        self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief.relief_correlation)
+        self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief)
         self._time_ns = 0
         self._blind_s = 0.0
         self._last_range = NOT_USED

@@ -40,6 +40,7 @@ class RangeBelief(Parameters):
     boresight_sigma_deg: Positive
     roughness_m: NonNegative
     least_descent: Annotated[float, Field(gt=0, lt=1)]
+    widening: Annotated[float, Field(ge=1)]
     relief_correlation: Positive
 
 
@@ -94,7 +95,7 @@ class GyroSheet(_View):
 
     @property
     def per_angle(self) -> float:
-        """Variance per angle swept, rad^2/rad, such that a turn by 1 rad errs by scale factor and misalignment."""
+        """Variance of attitude per square of the angle turned through."""
         return 1e-12 * (self.scale_factor_ppm**2 + self.misalignment_urad**2)
 
 

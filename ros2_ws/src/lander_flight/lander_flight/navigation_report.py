@@ -16,6 +16,7 @@ from lander_flight import error_state as es
 from lander_flight.error_state import ATTITUDE, MAP, POSITION, SIZE, SLOPE, VELOCITY, body_axes
 from lander_flight.geometry import Axes, dot, local_axes, map_place, site_axes
 from lander_flight.inertial_filter import InertialFilter
+from lander_flight.navigation_parameters import RangeBelief
 from lander_flight.range_processor import RangeProcessor
 from lander_flight.range_update import fit_plane, place_spread
 from lander_flight.strapdown import MAP_HEIGHT, RELIEF, Q, R, Triple, V
@@ -34,10 +35,10 @@ _LEAST_SPREAD = 0.5  # of the map's spacing
 class Reporter:
     """Turns the filter into the figures of NavigationState. The ground below is looked up when the covariance is carried."""
 
-    def __init__(self, site: SiteFrame, legs: Legs, onboard_map: OnboardMap, relief_correlation: float) -> None:
+    def __init__(self, site: SiteFrame, legs: Legs, onboard_map: OnboardMap, belief: RangeBelief) -> None:
         self._site = site
         self._map = onboard_map
-        self._relief_correlation = relief_correlation
+        self._belief = belief
         self._pads = pad_positions(legs)
         self._q_mcmf_site = np.array(site.q_mcmf_site)
         self.sure = np.zeros(SURE_SIZE)
@@ -47,7 +48,7 @@ class Reporter:
         site, table, values = self._site, self._map.table, self._map.values
         placed = (site.R_mcmf_site, filter_.time_s, site.radius_m)
         self.sure = how_sure(
-            filter_.nav, filter_.P, *placed, table, values, ranges.footprints, self._relief_correlation
+            filter_.nav, filter_.P, *placed, table, values, ranges.footprints, self._belief.widening, self._belief.relief_correlation
         )
 
     def where(self, filter_: InertialFilter, com_body: Array) -> Array:
@@ -73,6 +74,7 @@ def how_sure(
     table: Array,
     values: NDArray[np.float32],
     footprints: Array,
+    widening: float,
     relief_correlation: float,
 ) -> Array:
     """See the constants above; shape (15,). `footprints`: the last places of the beams on the map (see `range_processor`)."""
@@ -87,7 +89,7 @@ def how_sure(
     east, north, up, _ = local_axes(axes, p)
     e, n = map_place(axes, p, site_radius)
     grid = table[map_grid(table, e, n)]
-    spread = place_spread(P, east, north, _LEAST_SPREAD * grid[SPACING])
+    spread = place_spread(P, east, north, widening, _LEAST_SPREAD * grid[SPACING])
     ground, slope_e, slope_n, left = fit_plane(table, values, e, n, spread)
     beam, away = _nearest(footprints, e, n)
     width = sqrt(0.5 * (spread[0] ** 2 + spread[1] ** 2 + spread[2] ** 2))

@@ -106,8 +106,8 @@ def fit_plane(
 
 
 @njit(cache=True)
-def place_spread(P: Array, east: Triple, north: Triple, least: float) -> Triple:
-    """Cholesky factor (ee, ne, nn), m, of the horizontal position relative to the map, at least `least` wide."""
+def place_spread(P: Array, east: Triple, north: Triple, factor: float, least: float) -> Triple:
+    """Cholesky factor (ee, ne, nn), m, of the horizontal position relative to the map, times `factor`, at least `least`."""
     ee = en = nn = 0.0
     for i in range(3):
         for j in range(3):
@@ -117,9 +117,10 @@ def place_spread(P: Array, east: Triple, north: Triple, least: float) -> Triple:
         ee -= 2.0 * east[i] * P[i, REGISTER]
         nn -= 2.0 * north[i] * P[i, REGISTER + 1]
         en -= east[i] * P[i, REGISTER + 1] + north[i] * P[i, REGISTER]
-    ee += P[REGISTER, REGISTER] + least * least
-    nn += P[REGISTER + 1, REGISTER + 1] + least * least
-    en += P[REGISTER, REGISTER + 1]
+    square = factor * factor
+    ee = square * (ee + P[REGISTER, REGISTER]) + least * least
+    nn = square * (nn + P[REGISTER + 1, REGISTER + 1]) + least * least
+    en = square * (en + P[REGISTER, REGISTER + 1])
     first = sqrt(ee)
     return first, en / first, sqrt(max(nn - en * en / ee, least * least))
 
@@ -136,6 +137,7 @@ def measure(
     site_radius: float,
     table: Array,
     values: NDArray[np.float32],
+    widening: float,
     range_m: float,
 ) -> tuple[Array, Array]:
     """The measurement row, shape (29,), and what was found, shape (6,): clearance, m, its slope over range, place, left variance."""
@@ -146,7 +148,7 @@ def measure(
     e, n = map_place(site, p, site_radius)
     e, n = e - nav[REGISTRATION], n - nav[REGISTRATION + 1]
     least = _LEAST_SPREAD * table[map_grid(table, e, n), SPACING]
-    spread = place_spread(P, east, north, least)
+    spread = place_spread(P, east, north, widening, least)
     ground, slope_e, slope_n, left = fit_plane(table, values, e, n, spread)
     normal = (
         up[0] - slope_e * east[0] - slope_n * north[0],

@@ -70,13 +70,13 @@ class BudgetFilter(InertialFilter):
         """See the base; each source is carried, and the process noise goes to its own."""
         if self.lag_s <= 0.0:
             return
-        sums, noise = self.sums.copy(), self.noise
+        sums, noise, before = self.sums.copy(), self.noise, self._turned
         phi = np.eye(es.SIZE)
         phi[: es.DYNAMIC, : es.DRIVING] = es.transition(sums, self.nav[:3])
         super().carry()
         self.parts = phi @ self.parts @ phi.T
         tau = sums[es.TAU]
-        attitude = noise[es.WHITE_GYRO] * tau + noise[es.GYRO_PER_ANGLE] * sums[es.SWEPT]
+        attitude = noise[es.WHITE_GYRO] * tau + noise[es.GYRO_PER_ANGLE] * (self._turned - before)
         _add(self._part("gyro noise and scale"), slice(es.ATTITUDE, es.GYRO), attitude)
         _add(self._part("accelerometer noise"), slice(es.VELOCITY, es.ATTITUDE), noise[es.WHITE_ACCELEROMETER] * tau)
         _add(self._part("gyro bias"), INITIAL["gyro bias"], noise[es.WALK_GYRO] * tau)
@@ -196,7 +196,7 @@ class PerfectRangefinder:
     def _length(self, nav: Array, P: Array, beam: int, time_s: float) -> float:
         """Newton's method on the clearance of the beam's end."""
         length = float(np.linalg.norm(nav[:3])) - self._site.radius_m
-        placed = (self._com, self._site.R_mcmf_site, time_s, self._site.radius_m, self._map.table, self._map.values)
+        placed = (self._com, self._site.R_mcmf_site, time_s, self._site.radius_m, self._map.table, self._map.values, 1.0)
         for _ in range(_NEWTON_STEPS):
             _, found = ru.measure(nav, P, self._mount[beam], beam, *placed, length)
             length -= float(found[ru.CLEARANCE] / found[ru.PER_RANGE])
