@@ -38,7 +38,9 @@ def test_a_plane_is_read_exactly(e: float, n: float) -> None:
 
 
 def test_the_finest_grid_holds_where_several_cover_a_place() -> None:
-    onboard_map = OnboardMap.from_grids([level_grid(60.0, 1e3, 0.0), plane(50.0, 1000.0, 0, 0, 7.0), plane(5.0, 100.0, 0, 0, 3.0)])
+    onboard_map = OnboardMap.from_grids(
+        [level_grid(60.0, 1e3, 0.0), plane(50.0, 1000.0, 0, 0, 7.0), plane(5.0, 100.0, 0, 0, 3.0)]
+    )
     assert onboard_map.height(0.0, 0.0) == 3.0
     assert onboard_map.height(101.0, 0.0) == 7.0
     assert onboard_map.height(0.0, -5000.0) == 0.0
@@ -54,7 +56,9 @@ def test_beyond_every_grid_the_nearest_edge_holds() -> None:
 def test_arrays_are_read_as_single_places_are() -> None:
     onboard_map = OnboardMap.from_grids([plane(20.0, 1000.0, 0.1, 0.2)])
     e, n = np.meshgrid(np.linspace(-500.0, 500.0, 5), np.linspace(-400.0, 400.0, 4))
-    expected = [[onboard_map.height(a, b) for a, b in zip(row_e, row_n, strict=True)] for row_e, row_n in zip(e, n, strict=True)]
+    expected = [
+        [onboard_map.height(a, b) for a, b in zip(row_e, row_n, strict=True)] for row_e, row_n in zip(e, n, strict=True)
+    ]
     np.testing.assert_array_equal(onboard_map.heights(e, n), expected)
 
 
@@ -70,7 +74,9 @@ def mission(**settings: str) -> Mission:
     return resolve("nominal", 1, {"map": "nominal"}, settings)
 
 
-def test_a_map_that_was_not_made_is_an_error_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_that_was_not_made_is_an_error_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(ConfigError, match="lander map"):
         mission_map(mission())
@@ -113,9 +119,13 @@ def zone_errors(of: Mission) -> dict[float, tuple[float, float]]:
     return found
 
 
-def _places_in(spacing_m: float, boxes: list[tuple[float, ...]], onboard_map: OnboardMap, random: np.random.Generator) -> tuple[Array, Array]:
+def _places_in(
+    spacing_m: float, boxes: list[tuple[float, ...]], onboard_map: OnboardMap, random: np.random.Generator
+) -> tuple[Array, Array]:
     e, n = np.concatenate([random.uniform(box[:2], box[2:], (1500, 2)) for box in boxes]).T
-    own = [onboard_map.table[map_grid(onboard_map.table, a, b), SPACING] == spacing_m for a, b in zip(e, n, strict=True)]
+    own = [
+        onboard_map.table[map_grid(onboard_map.table, a, b), SPACING] == spacing_m for a, b in zip(e, n, strict=True)
+    ]
     return e[own], n[own]
 
 
@@ -135,7 +145,9 @@ def test_detail_that_a_grid_cannot_hold_is_what_the_configuration_says() -> None
         west, south, *_ = tiles(zone, of.site.approach_azimuth_deg)[-1]
         size = 60
         heights = terrain.grid(west, south, zone.spacing_m, (size, size), zone.spacing_m)
-        onboard_map = OnboardMap.from_grids([MapGrid(heights.astype(np.float32), zone.spacing_m, west, south, 1.0, 1.0, 0.0)])
+        onboard_map = OnboardMap.from_grids(
+            [MapGrid(heights.astype(np.float32), zone.spacing_m, west, south, 1.0, 1.0, 0.0)]
+        )
         e, n = random.uniform(0.0, (size - 1) * zone.spacing_m, (2, 4000)) + [[west], [south]]
         missing = terrain.heights(e, n) - onboard_map.heights(e, n)
         assert float(np.sqrt(np.mean(missing**2))) < 1.3 * zone.detail_m
@@ -158,7 +170,12 @@ def test_the_boxes_of_a_zone_cover_its_strip(azimuth_deg: float) -> None:
     along = random.uniform(-zone.before_m, zone.beyond_m, 500)
     across = random.uniform(-zone.half_width_m, zone.half_width_m, 500) * 0.7
     e, n = np.sin(azimuth) * along + np.cos(azimuth) * across, np.cos(azimuth) * along - np.sin(azimuth) * across
-    inside = (e[:, None] >= boxes[:, 0]) & (n[:, None] >= boxes[:, 1]) & (e[:, None] <= boxes[:, 2]) & (n[:, None] <= boxes[:, 3])
+    inside = (
+        (e[:, None] >= boxes[:, 0])
+        & (n[:, None] >= boxes[:, 1])
+        & (e[:, None] <= boxes[:, 2])
+        & (n[:, None] <= boxes[:, 3])
+    )
     assert np.all(inside.any(axis=1))
 
 
@@ -169,6 +186,8 @@ def test_registration_moves_the_terrain_on_the_map() -> None:
     onboard_map = make_map(of, terrain)
     shift = of.part("map", MapParameters).registration_m * stream(of.site.ground_seed, "map").standard_normal(2)
     e, n = np.meshgrid(np.linspace(-3000.0, 2000.0, 90), np.linspace(-5000.0, 2000.0, 90))
-    right, none = (np.std(terrain.heights(e + s * shift[0], n + s * shift[1]) - onboard_map.heights(e, n)) for s in (1.0, 0.0))
+    right, none = (
+        np.std(terrain.heights(e + s * shift[0], n + s * shift[1]) - onboard_map.heights(e, n)) for s in (1.0, 0.0)
+    )
     assert right < none
     assert onboard_map.table[0, SIGMA] < onboard_map.table[-1, SIGMA]

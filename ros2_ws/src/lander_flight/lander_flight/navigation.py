@@ -52,8 +52,9 @@ class Navigation(Subsystem):
         self.filter = InertialFilter(state, covariance, 0.0, process_noise(sheet), history)
         self._mass = Propellant(mission)
         self._free_fall = FreeFallCalibration(parameters.free_fall, sheet)
+        self.mount = rangefinder_mount(mission)
         self._range = RangeProcessor(
-            belief, rangefinder_mount(mission), build_gate(parameters.range_gate), ground, mission.site_frame
+            belief, self.mount, build_gate(parameters.range_gate), ground, mission.site_frame
         )
         self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief)
         self._time_ns = 0
@@ -150,6 +151,10 @@ class Navigation(Subsystem):
             covariance=self.filter.P.ravel().copy(),
             nis=np.array(self.take_nis()),
         )
+
+    def com_body(self) -> Array:
+        """Centre of mass in body as believed, m, shape (3,)."""
+        return self._mass.com_body()
 
     def take_nis(self) -> list[float]:
         """Normalised innovations squared of the ranges used since the last call."""
