@@ -167,8 +167,17 @@ def test_columns_of_an_unknown_field_or_an_absent_topic(run):
     with Bag(run) as bag:
         messages = gather(bag, ["/sim/truth", "/not/there"])
         assert messages["/not/there"] == []
-        with pytest.raises(KeyError, match="altitude_km"):
+        with pytest.raises(BagError, match="/sim/truth has no field 'altitude_km'"):
             columns(bag, "/sim/truth", messages["/sim/truth"], ["altitude_km"])
+
+
+def test_a_damaged_definition_of_one_topic_leaves_the_others_readable(run, tmp_path):
+    original = (run / "bag" / "bag.mcap").read_bytes()
+    summary = original.rfind(b"uint8[] verdicts")  # readers take the definitions from the end of the file
+    (tmp_path / "bag.mcap").write_bytes(original[:summary] + b"?" + original[summary + 1 :])
+    with Bag(tmp_path) as bag:
+        assert sum(1 for _ in bag.messages("/sim/truth")) == LANDING_S * 50 + 1
+        assert sum(1 for _ in bag.messages("/health/status")) == LANDING_S * 10 + 1
 
 
 def test_a_sequence_without_a_gap_is_confirmed_and_every_kind_of_fault_is_found(run, tmp_path):

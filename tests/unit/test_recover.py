@@ -195,7 +195,7 @@ def test_whatever_is_cut_off_the_rest_is_restored_up_to_the_last_complete_messag
         broken = _damaged(whole, folder / "bag", data[:cut])
         before = _fingerprint(broken)
         restored, error = _attempt(broken)
-        assert error is None or "nothing to restore" in error or "is empty" in error
+        assert error is None or "to restore" in error or "is empty" in error
         assert restored == sent[: len(restored)]
         assert _fingerprint(broken) == before
     # A message takes at most as much room in the file as its data, its frame and its entry in the index; a chunk is

@@ -48,6 +48,7 @@ DAMAGE = (
     MemoryError,
     RecursionError,
     RuntimeError,  # lz4
+    SyntaxError,  # of the code that rosbags makes from a definition
 )
 
 
@@ -136,13 +137,16 @@ class Bag:
     def decode(self, topic: str, data: bytes) -> Message:
         """Message from its CDR bytes, by the definition that the bag itself carries. Raises BagError."""
         type_name = self.topics[topic].type
+        store = self.types(type_name)
         with _explained(self.path):
-            return self.types(type_name).deserialize_cdr(data, type_name)
+            return store.deserialize_cdr(data, type_name)
 
     def types(self, type_name: str) -> Typestore:
         """Where to find a type: in this installation where the bag means the same by it, else in the bag itself."""
-        if type_name in self._foreign_types:
-            return self._foreign_types[type_name]
+        with _explained(self.path):
+            foreign = self._foreign_types
+        if type_name in foreign:
+            return foreign[type_name]
         if type_name in typestore().fielddefs:
             return typestore()
         raise BagError(f"{self.path} does not say what {type_name} is, and it is not known here: it cannot be decoded")
@@ -154,9 +158,8 @@ class Bag:
         for connection in self._reader.connections:
             definitions = _definitions(connection)
             if connection.msgtype in definitions and not _known_here(definitions):
-                store = get_typestore(Stores.EMPTY)
-                store.register(definitions)
-                found[connection.msgtype] = store
+                found[connection.msgtype] = get_typestore(Stores.EMPTY)
+                found[connection.msgtype].register(definitions)
         return found
 
 
@@ -213,10 +216,14 @@ def _topic(connections: list[Connection]) -> TopicInBag:
 
 
 def _definitions(connection: Connection) -> Typesdict:
-    if connection.msgdef.format == MessageDefinitionFormat.MSG:
-        return get_types_from_msg(connection.msgdef.data, connection.msgtype)
-    if connection.msgdef.format == MessageDefinitionFormat.IDL:
-        return get_types_from_idl(connection.msgdef.data)
+    """What the bag says of a type; nothing where that cannot be read, for then this installation may still know it."""
+    try:
+        if connection.msgdef.format == MessageDefinitionFormat.MSG:
+            return get_types_from_msg(connection.msgdef.data, connection.msgtype)
+        if connection.msgdef.format == MessageDefinitionFormat.IDL:
+            return get_types_from_idl(connection.msgdef.data)
+    except DAMAGE:
+        pass
     return {}
 
 

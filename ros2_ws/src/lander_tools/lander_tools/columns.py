@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rosbags.interfaces import Nodetype
 from rosbags.typesys.store import Typestore
 
-from lander_tools.bag import Bag
+from lander_tools.bag import Bag, BagError
 
 Columns = dict[str, NDArray[Any]]
 
@@ -114,10 +114,17 @@ def columns(bag: Bag, topic: str, messages: Sequence[bytes], fields: Collection[
     """Arrays of the named fields (`header.stamp.sec`, `r_lander_site`) of the messages of a topic, one row a message.
 
     A fixed-size array field gives shape (n, size). Sequences and texts whose length changes give an array of objects.
-    Raises BagError where a message cannot be decoded, KeyError for a field that the type does not have.
+    Raises BagError where a message cannot be decoded, or has no such field because the bag is of another version.
     """
     if not messages:
         return {field: np.empty(0) for field in fields}
+    try:
+        return _columns(bag, topic, messages, fields)
+    except KeyError as field:
+        raise BagError(f"{bag.path}: {topic} has no field {field}: it was recorded by another version") from None
+
+
+def _columns(bag: Bag, topic: str, messages: Sequence[bytes], fields: Collection[str]) -> Columns:
     try:
         table = _table(bag, topic, messages)
     except _UnevenError:

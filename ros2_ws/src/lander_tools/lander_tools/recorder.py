@@ -72,7 +72,7 @@ class Recorder:
         `on_failure` is called once if the recording has to end early. Raises RecorderFailed where it cannot even begin.
         """
         self.path = path
-        self.recorded = 0  # messages
+        self.recorded = 0  # messages handed to the bag
         self.not_recorded = 0  # messages that came after the failure
         self.failure: RecorderFailed | None = None
         self._on_failure = on_failure
@@ -88,8 +88,8 @@ class Recorder:
             self.not_recorded += 1
             return
         try:
-            self._writer.write(self._names[topic_key], stamp_ns, data)
             self.recorded += 1
+            self._writer.write(self._names[topic_key], stamp_ns, data)
             if self._clock() - self._flushed_at >= FLUSH_INTERVAL_S:
                 self._flush()
         except OSError as error:

@@ -118,7 +118,8 @@ def _rewrite(source: Path, destination: Path, salvages: list[Salvage]) -> Recove
             writer.add_topic(name, topic.type, topic.definition, topic.type_hash, topic.qos)
         count, end_ns = _copy(salvages, writer)
         if not count:
-            raise BagError(f"{source} holds no complete message: there is nothing to restore")
+            lost = "; ".join(loss for salvage in salvages for loss in salvage.losses)
+            raise BagError(f"{source} holds no message that is whole: there is nothing to restore (lost: {lost})")
         writer.close()
     except BaseException:
         writer.abandon()

@@ -248,7 +248,7 @@ def _type_hash(type_name: str, definition: str, idl: bool) -> str:
     try:
         store.register(get_types_from_idl(definition) if idl else get_types_from_msg(definition, type_name))
         return store.hash_rihs01(type_name)
-    except (*DAMAGE, SyntaxError):
+    except DAMAGE:
         return ""
 
 
