@@ -122,10 +122,8 @@ class BrakingSolver:
 
 def advanced(arc: Arc, time_s: float, r_mci: Vector) -> Arc:
     """The same arc seen a short time later from its coast or burn; `r_mci` is where the lander is then."""
-    elapsed = time_s - arc.epoch_s
-    coasted = min(elapsed, arc.coast_s)
-    burnt = elapsed - coasted
-    primer, rate = _primer_after(arc.primer, arc.primer_rate, r_mci, burnt)
+    coasted = min(time_s - arc.epoch_s, arc.coast_s)
+    primer, rate = primer_at(arc, time_s, r_mci)
     scale = 1.0 / norm(primer)
     return replace(
         arc,
@@ -133,8 +131,14 @@ def advanced(arc: Arc, time_s: float, r_mci: Vector) -> Arc:
         primer=scaled(primer, scale),
         primer_rate=scaled(rate, scale),
         coast_s=arc.coast_s - coasted,
-        burn_s=max(arc.burn_s - burnt, 0.0),
+        burn_s=max(arc.burn_s - (time_s - arc.epoch_s - coasted), 0.0),
     )
+
+
+def primer_at(arc: Arc, time_s: float, r_mci: Vector) -> tuple[Vector, Vector]:
+    """Primer and its rate, 1/s, a short time after the epoch of an arc: those of ignition until then."""
+    burnt = time_s - arc.epoch_s - arc.coast_s
+    return (arc.primer, arc.primer_rate) if burnt <= 0.0 else _primer_after(arc.primer, arc.primer_rate, r_mci, burnt)
 
 
 def predict_end(arc: Arc, r_mci: Vector, v_mci: Vector, thrust: ThrustModel) -> tuple[Vector, Vector]:

@@ -68,7 +68,8 @@ class PitchUpParameters(Parameters):
     longest_s: Positive  # from the gate
     better: Fraction  # a new duration is taken when it costs less than the old one by this share
     replan_s: Positive
-    hold_s: Positive  # to go: the polynomial is held from then on
+    choice_hold_s: Positive  # to go: the duration and the end are held from then on
+    hold_s: Positive  # to go: the whole profile is held from then on
     lowest: Fraction  # of the end's altitude: below this the terminal descent takes over whatever the profile says
 
 

@@ -74,7 +74,7 @@ class ApproachFrame:
         R_site_approach = np.array([[sin(a), -cos(a), 0.0], [cos(a), sin(a), 0.0], [0.0, 0.0, 1.0]])
         self.R_mcmf_approach: Array = site.R_mcmf_site @ R_site_approach
         self.r_target_mcmf: Array = site.r_site_mcmf
-        self._rows = tuple(tuple(float(value) for value in row) for row in self.R_mcmf_approach)
+        self._rows: list[Vector] = [(row[0], row[1], row[2]) for row in self.R_mcmf_approach.tolist()]
 
     def from_site(self, v: Vector) -> Vector:
         """A vector in approach from one in site."""
@@ -82,7 +82,7 @@ class ApproachFrame:
 
     def to_mci(self, v: Vector, time_s: float) -> Vector:
         """A vector in mci from one in approach."""
-        x, y, z = (row[0] * v[0] + row[1] * v[1] + row[2] * v[2] for row in self._rows)
+        x, y, z = dot(self._rows[0], v), dot(self._rows[1], v), dot(self._rows[2], v)
         c, s = cos(ROTATION_RATE_RAD_S * time_s), sin(ROTATION_RATE_RAD_S * time_s)
         return (c * x - s * y, s * x + c * y, z)
 

@@ -80,7 +80,7 @@ class PitchUp:
         if profile is None:
             self._begun_s = self._chosen_s = state.time_s
             self._choose_end(state, (least_m_s2, most_m_s2, p.divert_m_s2))
-        elif self.to_go_s(state.time_s) > p.hold_s and state.time_s - self._chosen_s >= p.replan_s:
+        elif self.to_go_s(state.time_s) > p.choice_hold_s and state.time_s - self._chosen_s >= p.replan_s:
             self._chosen_s = state.time_s
             self._choose_end(state, (least_m_s2, most_m_s2, p.divert_m_s2))
         if profile is None or self.to_go_s(state.time_s) > p.hold_s:

@@ -8,7 +8,7 @@ from math import radians
 from typing import NamedTuple
 
 from lander_common.quaternion import Vector
-from lander_flight.braking import Arc, BrakingSolver, ThrustModel, advanced
+from lander_flight.braking import Arc, BrakingSolver, ThrustModel, advanced, primer_at
 from lander_flight.guidance_parameters import BrakingParameters
 from lander_flight.lander_state import LanderState, turning_rate, unit
 from lander_flight.shooting import ANYWHERE, BY_IGNITION, BY_SHAPE, BY_THRUST
@@ -100,8 +100,10 @@ class Targeting:
 
     def direction(self, state: LanderState) -> tuple[Vector, Vector] | None:
         """Thrust direction in mci now, and its turning rate, rad/s; None without an arc."""
-        arc = self._carried(state)
-        return None if arc is None else (unit(arc.primer), turning_rate(arc.primer, arc.primer_rate))
+        if self.arc is None:
+            return None
+        primer, rate = primer_at(self.arc, state.time_s, state.r_mci)
+        return unit(primer), turning_rate(primer, rate)
 
     def burn_to_go_s(self, time_s: float) -> float:
         """Time to the gate; zero without an arc."""

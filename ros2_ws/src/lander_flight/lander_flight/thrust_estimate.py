@@ -12,6 +12,8 @@ from lander_flight.guidance_parameters import EstimatorParameters
 from lander_flight.lander_state import Demand, LanderState, Limits, body_z, combined, dot
 from lander_flight.mass_model import MassModel
 
+_MODEL_STEP_KG = 5.0  # of propellant, after which the centre of mass is computed anew: it moves by millimetres
+
 
 class ThrustEstimate:
     """Mass, kg, and `ratio`: true thrust over mass, relative to nominal thrust over estimated mass.
@@ -30,7 +32,9 @@ class ThrustEstimate:
         self._main_exhaust = main.isp_s * STANDARD_GRAVITY_M_S2
         self._assist_exhaust = assist.isp_s * STANDARD_GRAVITY_M_S2
         self._model = MassModel(vehicle, start.propellant_kg, start.rcs_propellant_kg)
+        self._dry_kg = vehicle.mass.dry_kg
         self._propellant_kg, self._rcs_kg = start.propellant_kg, start.rcs_propellant_kg
+        self._modelled_kg = self._propellant_kg
         self.ratio = 1.0
         self.acceleration_m_s2 = 0.0  # sensed specific force along body z, mean over the last step
         self._last: LanderState | None = None
@@ -40,7 +44,7 @@ class ThrustEstimate:
     @property
     def mass_kg(self) -> float:
         """Estimated mass."""
-        return self._model.mass_kg
+        return self._dry_kg + self._propellant_kg + self._rcs_kg
 
     @property
     def full_n(self) -> float:
@@ -50,6 +54,9 @@ class ThrustEstimate:
     @property
     def com_height_m(self) -> float:
         """Height of the centre of mass over the pads."""
+        if abs(self._modelled_kg - self._propellant_kg) > _MODEL_STEP_KG:
+            self._model.update(self._propellant_kg, self._rcs_kg)
+            self._modelled_kg = self._propellant_kg
         return self._model.com_body_m[2]
 
     def limits(self) -> Limits:
@@ -96,7 +103,6 @@ class ThrustEstimate:
         step_s = state.time_s - last.time_s
         self._propellant_kg -= self.ratio * self._flow(thrust_n, main_engine, assist_engines) * step_s
         self._propellant_kg = max(self._propellant_kg, 0.0)
-        self._model.update(self._propellant_kg, self._rcs_kg)
         self._since_change_s += step_s
         if (main_engine, assist_engines) != self._engines:
             self._engines, self._since_change_s = (main_engine, assist_engines), 0.0
