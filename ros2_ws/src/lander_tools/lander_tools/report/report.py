@@ -93,7 +93,7 @@ def _notes(verdict: Verdict) -> list[str]:
 
 
 def _tables(flight: FlightData, verdict: Verdict | None) -> list[key_figures.Table]:
-    tables = [key_figures.phase_table(flight), key_figures.navigation_table(flight), key_figures.flight_table(flight)]
+    tables = [key_figures.phase_table(flight), key_figures.flight_table(flight), key_figures.navigation_table(flight)]
     if verdict is not None:
         rows = [
             ("simulated", f"{verdict.sim_time_s:.1f} s"),
