@@ -191,6 +191,15 @@ def test_kernels_that_cannot_be_compiled_ahead_do_not_stop_the_set_up(
     assert is_ready(project, Stamp.read(project))
 
 
+def test_kernels_are_compiled_ahead_only_for_what_flies(project: Project) -> None:
+    setup = FakeSetup(project)
+    setup.run(with_kernels=False)
+    assert setup.called == ["venv", "bootstrap", "install", "colcon"]
+    assert is_ready(project, Stamp.read(project), with_kernels=False)
+    assert not is_ready(project, Stamp.read(project))
+    assert set_up(project).called == ["warm up"]
+
+
 # --- interruptions
 
 

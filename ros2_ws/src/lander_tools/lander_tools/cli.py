@@ -17,6 +17,7 @@ COMMANDS = {
     "report": ("lander_tools.report", "Draw the report of a run."),
     "recover": ("lander_tools.recover", "Restore a bag that was not finished or is damaged."),
     "bench": ("lander_tools.bench", "Measure speed, delay, CPU and memory of the running system."),
+    "setup": ("lander_tools.set_up", "Set everything up, and do nothing else."),
     "env": ("lander_tools.show_env", "Print the environment, for your own shell."),
 }
 

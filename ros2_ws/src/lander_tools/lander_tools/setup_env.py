@@ -23,6 +23,7 @@ ADDED = (
 )  # what `environment` sets
 # Like `python -m lander_tools.cli`, but modules in the user's working directory are not taken for ours.
 START = "import sys; del sys.path[0]; from lander_tools.cli import main; main(prog_name='./lander')"
+FLYING = {"run", "campaign", "test", "bench", "setup"}  # commands for which everything is made ready
 OF_ANOTHER_ROS = ("PYTHONHOME", "PYTHONPATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "ROS_DISTRO")
 
 
@@ -102,15 +103,15 @@ def lock(root: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def ensure(project: Project) -> None:
-    """Set the project up where it is not. Raises SetupError."""
-    if is_ready(project, Stamp.read(project)):
+def ensure(project: Project, with_kernels: bool) -> None:
+    """Set the project up where it is not; kernels are compiled ahead for what flies. Raises SetupError."""
+    if is_ready(project, Stamp.read(project), with_kernels):
         return
     from lander_tools.setup_steps import Setup
 
     with lock(project.root) as descriptor:
-        if not is_ready(project, Stamp.read(project)):  # another call may have done it meanwhile
-            Setup(project, descriptor).run()
+        if not is_ready(project, Stamp.read(project), with_kernels):  # another call may have done it meanwhile
+            Setup(project, descriptor).run(with_kernels)
 
 
 def main(root: str, arguments: list[str]) -> int:
@@ -118,7 +119,7 @@ def main(root: str, arguments: list[str]) -> int:
     ros, underlay = sourced_ros(os.environ)
     project = Project(Path(root), ros, underlay)
     try:
-        ensure(project)
+        ensure(project, with_kernels=not FLYING.isdisjoint(arguments[:1]))
     except (SetupError, OSError) as error:
         sys.stderr.write(f"\nlander: {error}\n")
         return 2

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -114,9 +114,12 @@ def wanted(project: Project) -> Stamp:
     )
 
 
-def is_ready(project: Project, stamp: Stamp | None) -> bool:
-    """Whether nothing is left to do."""
-    return stamp == wanted(project) and is_usable(project) and not missing_packages(project)
+def is_ready(project: Project, stamp: Stamp | None, with_kernels: bool = True) -> bool:
+    """Whether nothing is left to do; without the kernels, nothing but what only flying needs."""
+    goal = wanted(project)
+    if stamp and not with_kernels:
+        stamp = replace(stamp, kernels=goal.kernels)
+    return stamp == goal and is_usable(project) and not missing_packages(project)
 
 
 def is_usable(project: Project) -> bool:

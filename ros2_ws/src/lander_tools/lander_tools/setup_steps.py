@@ -94,7 +94,7 @@ class Setup:
         self._lock = lock_descriptor
         self._progress = Progress()
 
-    def run(self) -> None:
+    def run(self, with_kernels: bool = True) -> None:
         """Do what the stamp does not vouch for. Raises SetupError."""
         project, goal = self._project, wanted(self._project)
         stamp = Stamp.read(project)
@@ -107,7 +107,7 @@ class Setup:
             self._install()
             stamp.requirements = goal.requirements
         self._build(stamp, goal)
-        if stamp.kernels != goal.kernels:
+        if with_kernels and stamp.kernels != goal.kernels:
             self._warm_up()
             stamp.kernels = goal.kernels
         stamp.write(project)
