@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from lander_common.mission import Mission, resolve
 from lander_common.onboard_map import OnboardMap, level_grid
 from lander_common.quaternion import from_rotation_vector, multiply

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from navigation_samples import STEP_NS, Hover, flat_mission, increments, level_map, shot, step
+
 from lander_common.quaternion import conjugate, multiply
 from lander_common.start import nominal_start
 from lander_flight import error_state as es
@@ -12,7 +14,6 @@ from lander_flight.navigation import Navigation
 from lander_runtime.messages import NavigationState, encode, header_message
 from lander_runtime.subsystem import Tick
 from lander_tools.reference_descent import matrix
-from navigation_samples import STEP_NS, Hover, flat_mission, increments, level_map, shot, step
 
 BEHIND = np.array([12.0, -20.0, 15.0, 0.1, -0.05, 0.08])  # an error of a 1-sigma or so
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lander_common.quaternion import conjugate, from_rotation_vector, multiply, to_rotation_vector
 from lander_flight import error_state as es
 from lander_flight import strapdown as sd

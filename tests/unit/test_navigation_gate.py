@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lander_flight.range_gate import FrigorisGate, FrigorisGateParameters, Innovation, Judgement, Verdict
 
 PARAMETERS = FrigorisGateParameters(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lander_common.frames import SiteFrame
 from lander_common.onboard_map import MapGrid, OnboardMap, level_grid
 from lander_common.quaternion import conjugate, from_axes, multiply

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lander_common.mission import Mission, resolve
 from lander_common.mission_map import MapParameters, map_path, mission_map
 from lander_common.onboard_map import SIGMA, SPACING, MapGrid, OnboardMap, level_grid, map_grid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import fcntl
 import os
 import re
@@ -17,7 +18,7 @@ import pytest
 from lander_tools import setup_steps
 from lander_tools.cli import COMMANDS
 from lander_tools.project import project_root
-from lander_tools.setup_env import START, SetupError, environment, lock, sourced_ros
+from lander_tools.setup_env import START, SetupError, environment, explain_os_error, lock, sourced_ros
 from lander_tools.setup_stamp import STAMP, Project, Stamp, is_ready, wanted
 from lander_tools.setup_steps import LOG, UNFINISHED, Setup, explain_failure, mend_cmake_paths
 
@@ -400,6 +401,14 @@ def test_a_failed_command_is_explained_in_one_message_that_names_the_log(output:
     assert advice in message
     assert LOG in message
     assert "long ago" not in message
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "free 2 GB"), (errno.EACCES, "clone into a folder of your own"), (errno.EIO, "again repairs")],
+)
+def test_a_file_that_cannot_be_written_comes_with_what_to_do(number: int, advice: str) -> None:
+    assert advice in explain_os_error(OSError(number, "reason"), Path("/clone"))
 
 
 def test_a_command_that_fails_leaves_its_output_in_the_log(project: Project) -> None:

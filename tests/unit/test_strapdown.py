@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+
 from lander_common.moon import C22, GM_M3_S2, GRAVITY_RADIUS_M, J2, REFERENCE_RADIUS_M, ROTATION_RATE_RAD_S
 from lander_common.quaternion import from_rotation_vector, multiply, rotate, to_rotation_vector
 from lander_flight import strapdown as sd
 from lander_world import gravity as world
-from scipy.integrate import solve_ivp
 
 FAR_M = 60.0 * REFERENCE_RADIUS_M  # where J2 and C22 are below 1e-7 of the central force
 NOTHING = np.zeros(3)

@@ -103,7 +103,9 @@ class BrakingSolver:
             time_s,
             _vector(values[0:3]),
             _vector(values[3:6]),
-            *values[6:9],
+            values[6],
+            values[7],
+            values[8],
             float(residual),
             asin(min(max(end_pitch_sine, -1.0), 1.0)),
         )

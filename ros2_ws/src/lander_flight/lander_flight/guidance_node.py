@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lander_common.hosting import serve
-
 from lander_flight.guidance import Guidance
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lander_common.hosting import serve
 from lander_common.views import diagnostics
-
 from lander_flight.health import Health
 
 

@@ -53,9 +53,7 @@ class Navigation(Subsystem):
         self._mass = Propellant(mission)
         self._free_fall = FreeFallCalibration(parameters.free_fall, sheet)
         self.mount = rangefinder_mount(mission)
-        self._range = RangeProcessor(
-            belief, self.mount, build_gate(parameters.range_gate), ground, mission.site_frame
-        )
+        self._range = RangeProcessor(belief, self.mount, build_gate(parameters.range_gate), ground, mission.site_frame)
         self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief)
         self._time_ns = 0
         self._blind_s = 0.0

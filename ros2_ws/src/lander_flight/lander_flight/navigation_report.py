@@ -14,7 +14,7 @@ from lander_common.moon import ROTATION_RATE_RAD_S
 from lander_common.onboard_map import CORRELATION, SIGMA, SPACING, OnboardMap, map_grid
 from lander_flight import error_state as es
 from lander_flight.error_state import ATTITUDE, MAP, POSITION, SIZE, SLOPE, VELOCITY, body_axes
-from lander_flight.geometry import Axes, dot, local_axes, map_place, site_axes
+from lander_flight.geometry import dot, local_axes, map_place, site_axes
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.navigation_parameters import RangeBelief
 from lander_flight.range_processor import RangeProcessor
@@ -48,7 +48,14 @@ class Reporter:
         site, table, values = self._site, self._map.table, self._map.values
         placed = (site.R_mcmf_site, filter_.time_s, site.radius_m)
         self.sure = how_sure(
-            filter_.nav, filter_.P, *placed, table, values, ranges.footprints, self._belief.widening, self._belief.relief_correlation
+            filter_.nav,
+            filter_.P,
+            *placed,
+            table,
+            values,
+            ranges.footprints,
+            self._belief.widening,
+            self._belief.relief_correlation,
         )
 
     def where(self, filter_: InertialFilter, com_body: Array) -> Array:

@@ -79,7 +79,16 @@ class RangeProcessor:
         mount = self._mount[message.beam]
         number = int(message.beam)
         return ru.measure(
-            past, filter_.P, mount, number, com_body, *placed, table, values, self._belief.widening, float(message.range_m)
+            past,
+            filter_.P,
+            mount,
+            number,
+            com_body,
+            *placed,
+            table,
+            values,
+            self._belief.widening,
+            float(message.range_m),
         )
 
     def _fade(self, filter_: InertialFilter, found: Array, beam: int) -> float:

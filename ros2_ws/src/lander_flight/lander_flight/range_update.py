@@ -65,7 +65,10 @@ def beam(
 @njit(cache=True)
 def _covers(row: Array, e: float, n: float, reach_e: float, reach_n: float) -> bool:
     """Whether a grid covers a place and its surroundings."""
-    east, north = row[EAST_EDGE] + (row[COLUMNS] - 1.0) * row[SPACING], row[NORTH_EDGE] + (row[ROWS] - 1.0) * row[SPACING]
+    east, north = (
+        row[EAST_EDGE] + (row[COLUMNS] - 1.0) * row[SPACING],
+        row[NORTH_EDGE] + (row[ROWS] - 1.0) * row[SPACING],
+    )
     within_e = e - reach_e >= row[EAST_EDGE] and e + reach_e <= east
     return bool(within_e and n - reach_n >= row[NORTH_EDGE] and n + reach_n <= north)
 

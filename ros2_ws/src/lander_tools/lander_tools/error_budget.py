@@ -13,19 +13,19 @@ from math import exp
 
 import click
 import numpy as np
+from numpy.typing import NDArray
+
 from lander_common.mission import Mission, resolve
 from lander_common.onboard_map import OnboardMap
 from lander_flight import error_state as es
 from lander_flight import range_update as ru
 from lander_flight.inertial_filter import InertialFilter, new_state
 from lander_flight.navigation import Navigation
-from lander_flight.range_processor import mount_table
 from lander_flight.navigation_parameters import rangefinder_mount
+from lander_flight.range_processor import mount_table
 from lander_runtime.messages import ImuIncrements, Message, RangeMeasurement, time_message
 from lander_runtime.subsystem import Inputs, Tick
 from lander_sensors.rangefinder import RangefinderParameters
-from numpy.typing import NDArray
-
 from lander_tools.make_map import make_map
 from lander_tools.reference_descent import PointLander, ReferenceGuidance, matrix, point_lander
 
@@ -196,7 +196,15 @@ class PerfectRangefinder:
     def _length(self, nav: Array, P: Array, beam: int, time_s: float) -> float:
         """Newton's method on the clearance of the beam's end."""
         length = float(np.linalg.norm(nav[:3])) - self._site.radius_m
-        placed = (self._com, self._site.R_mcmf_site, time_s, self._site.radius_m, self._map.table, self._map.values, 1.0)
+        placed = (
+            self._com,
+            self._site.R_mcmf_site,
+            time_s,
+            self._site.radius_m,
+            self._map.table,
+            self._map.values,
+            1.0,
+        )
         for _ in range(_NEWTON_STEPS):
             _, found = ru.measure(nav, P, self._mount[beam], beam, *placed, length)
             length -= float(found[ru.CLEARANCE] / found[ru.PER_RANGE])

@@ -6,6 +6,7 @@ distance. Its errors are drawn from their own random stream.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil, cos, exp, radians, sin, sqrt
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def tiles(zone: Zone, azimuth_deg: float) -> list[Box]:
     stations = np.linspace(-zone.before_m, zone.beyond_m, count + 1)
     half_e, half_n = zone.half_width_m * abs(dn), zone.half_width_m * abs(de)
     boxes = []
-    for first, last in zip(stations[:-1], stations[1:], strict=True):
+    for first, last in pairwise(stations):
         e, n = sorted((first * de, last * de)), sorted((first * dn, last * dn))
         boxes.append((float(e[0] - half_e), float(n[0] - half_n), float(e[1] + half_e), float(n[1] + half_n)))
     return boxes

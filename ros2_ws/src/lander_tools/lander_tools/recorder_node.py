@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from lander_common.hosting import blueprint, mission_of
 from lander_common.mission import Mission
-from lander_runtime.messages import peek_stamp_ns
 from lander_runtime.ros_host import Host, run_host
 from lander_runtime.ros_member import MemberHost
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
@@ -63,15 +62,9 @@ class RecorderHost(MemberHost):
     def _dispatch(self, key: str, data: bytes) -> None:
         topic = self.catalogue.topics[key]
         if self.recorder:
-            own = topic.type.startswith("lander_interfaces/")
-            self._stamp_ns = peek_stamp_ns(data) if own else self._stamp_ns
-            self.recorder.observe(self._stamp_ns, key, data)
+            self.recorder.receive(key, data)
         if topic.role != "view":
             super()._dispatch(key, data)
-
-    _stamp_ns = (
-        0  # of the newest message of ours: the time of the standard messages, which differ in where they hold it
-    )
 
     def _idle(self) -> None:
         super()._idle()

@@ -7,6 +7,7 @@ alone. What has to be done is in `setup_steps`, which a finished project never i
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sys
@@ -114,14 +115,26 @@ def ensure(project: Project, with_kernels: bool) -> None:
             Setup(project, descriptor).run(with_kernels)
 
 
+def explain_os_error(error: OSError, root: Path) -> str:
+    """What to do about a file that cannot be written or read."""
+    if error.errno == errno.ENOSPC:
+        return "The disk is full: free 2 GB, then call ./lander again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"You must be able to write to {root}: change its owner, or clone into a folder of your own."
+    return "Calling ./lander again repairs what was left unfinished."
+
+
 def main(root: str, arguments: list[str]) -> int:
     """Set up where needed, then become the command line. Returns an exit status only where set-up failed."""
     ros, underlay = sourced_ros(os.environ)
     project = Project(Path(root), ros, underlay)
     try:
         ensure(project, with_kernels=not FLYING.isdisjoint(arguments[:1]))
-    except (SetupError, OSError) as error:
+    except SetupError as error:
         sys.stderr.write(f"\nlander: {error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"\nlander: {error}. {explain_os_error(error, project.root)}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("\nlander: interrupted; the next call goes on with the set-up.\n")
