@@ -130,7 +130,7 @@ class PitchUp:
             self._end, self._until_s = best_end, state.time_s + float(best_duration)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _axis(r, v, r_end, v_end, a_end, time_s):  # type: ignore[no-untyped-def]
     """Coefficients along one axis."""
     p = (v_end - v) / time_s
@@ -140,7 +140,7 @@ def _axis(r, v, r_end, v_end, a_end, time_s):  # type: ignore[no-untyped-def]
     return c0, c1, 6.0 * p - 12.0 * q - c1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _reached(r, v, time_s, divert):  # type: ignore[no-untyped-def]
     """Where a horizontal axis ends: at zero, or as near as an extra acceleration of at most `divert` brings it.
 
@@ -152,7 +152,7 @@ def _reached(r, v, time_s, divert):  # type: ignore[no-untyped-def]
     return natural - min(max(natural, -reach), reach)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _best_duration(state, end, limits, g, span, old, better):  # type: ignore[no-untyped-def]
     """Duration of least cost within a span, and by how much its profile leaves the limits of thrust, m/s2.
 
@@ -170,7 +170,7 @@ def _best_duration(state, end, limits, g, span, old, better):  # type: ignore[no
     return best, violation
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _cheapest(state, end, limits, g, shortest, spacing):  # type: ignore[no-untyped-def]
     """Of equally spaced durations the one of least cost."""
     best, best_cost = shortest, np.inf
@@ -182,7 +182,7 @@ def _cheapest(state, end, limits, g, shortest, spacing):  # type: ignore[no-unty
     return best
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _cost(state, end, limits, g, duration):  # type: ignore[no-untyped-def]
     """Velocity change of a profile plus a penalty for leaving the limits; and the largest such violation, m/s2."""
     least, most, divert = limits

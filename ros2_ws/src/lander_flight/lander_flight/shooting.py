@@ -1,7 +1,8 @@
 """Newton's method on the equations of a braking arc, compiled. What it solves is told in `braking.py`.
 
 States are arrays of twelve: position, velocity (m, m/s, mci), primer vector and its rate (1/s). Unknowns are arrays of
-nine: primer and its rate at the beginning, coast time (s), burn time (s), thrust level.
+nine: primer and its rate at the beginning, coast time (s), burn time (s), thrust level. Division by zero gives infinity
+here, as in numpy: a hopeless problem ends in a residual that is not small, never in an exception.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ _LONGEST_BURN_S = 3000.0
 _MOST_SPENT = 0.95  # of the mass
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def arc_thrust(level, thrust):  # type: ignore[no-untyped-def]
     """Acceleration at the beginning and exhaust velocity at a thrust level."""
     flow = thrust[1] / thrust[2] + (level - thrust[1]) / thrust[3]
     return level * thrust[0], level / flow
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _rates(y, acceleration, out):  # type: ignore[no-untyped-def]
     """Rates of position, velocity, primer and its rate; thrust along the primer."""
     r2 = y[0] * y[0] + y[1] * y[1] + y[2] * y[2]
@@ -64,7 +65,7 @@ def _rates(y, acceleration, out):  # type: ignore[no-untyped-def]
         out[9 + i] = radial * y[i] - g * y[6 + i]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _step(y, h, a_begin, a_middle, a_end, work):  # type: ignore[no-untyped-def]
     """One step of the classical Runge-Kutta method."""
     k1, k2, k3, k4, z = work[0:12], work[12:24], work[24:36], work[36:48], work[48:60]
@@ -82,7 +83,7 @@ def _step(y, h, a_begin, a_middle, a_end, work):  # type: ignore[no-untyped-def]
         y[i] += h / 6.0 * (k1[i] + 2.0 * (k2[i] + k3[i]) + k4[i])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def coast(y, time_s, work):  # type: ignore[no-untyped-def]
     """Carry position and velocity over a time without thrust; the primer is left alone."""
     if time_s == 0.0:
@@ -94,7 +95,7 @@ def coast(y, time_s, work):  # type: ignore[no-untyped-def]
     y[6:12] = p
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def fly(y, coast_s, burn_s, acceleration, exhaust, work):  # type: ignore[no-untyped-def]
     """Carry the state over a coast and a burn of constant thrust; `acceleration` is that at ignition."""
     coast(y, coast_s, work)
@@ -120,7 +121,7 @@ class Problem(NamedTuple):
     target_mcmf: Array  # m, shape (3,)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _residuals(problem, x, y, work, out):  # type: ignore[no-untyped-def]
     """Scaled residuals of the seven equations for the unknowns x; y becomes the state at the end of the arc."""
     y[0:6] = problem.state
@@ -137,7 +138,7 @@ def _residuals(problem, x, y, work, out):  # type: ignore[no-untyped-def]
         out[0] = (x[8] - problem.level) / _LEVEL_SCALE
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _gate_miss(y, c, s, problem, out):  # type: ignore[no-untyped-def]
     """Position and velocity less those of the gate, in the approach frame, scaled; c, s: of the Moon's rotation."""
     R, target, w = problem.R_mcmf_approach, problem.target_mcmf, ROTATION_RATE_RAD_S
@@ -152,7 +153,7 @@ def _gate_miss(y, c, s, problem, out):  # type: ignore[no-untyped-def]
         out[3 + i] = velocity / _SPEED_SCALE_M_S
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _transversality(y, c, s, R):  # type: ignore[no-untyped-def]
     """Costate of the central angle, scaled: -p' . (n x r) + p . (n x v), n the axis of turning down range (mci)."""
     n = (c * R[0, 1] - s * R[1, 1], s * R[0, 1] + c * R[1, 1], R[2, 1])
@@ -164,7 +165,7 @@ def _transversality(y, c, s, R):  # type: ignore[no-untyped-def]
     return total / (_norm(y[6:9]) * _TRANSVERSALITY_SCALE_M_S)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _moved(x, du, bases, mode, out):  # type: ignore[no-untyped-def]
     """The unknowns moved by scaled steps: two across the primer, three of its rate, burn time, coast time or level."""
     for i in range(3):
@@ -180,7 +181,7 @@ def _moved(x, du, bases, mode, out):  # type: ignore[no-untyped-def]
         out[8] = x[8] + _LEVEL_STEP * du[6]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _norm(f):  # type: ignore[no-untyped-def]
     total = 0.0
     for value in f:
@@ -188,7 +189,7 @@ def _norm(f):  # type: ignore[no-untyped-def]
     return sqrt(total)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _eliminate(A, b):  # type: ignore[no-untyped-def]
     """Solve A x = b in place by Gaussian elimination with row pivots; False where A is singular."""
     n = b.shape[0]
@@ -215,7 +216,7 @@ def _eliminate(A, b):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _across(x, bases):  # type: ignore[no-untyped-def]
     """Two unit vectors across the primer."""
     least = np.argmin(np.abs(x[0:3]))
@@ -227,7 +228,7 @@ def _across(x, bases):  # type: ignore[no-untyped-def]
     bases[1] /= _norm(bases[1])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _acceptable(x, thrust):  # type: ignore[no-untyped-def]
     """Whether the unknowns describe an arc that can be flown at all: it does not burn more mass than there is."""
     if not (0.0 < x[7] < _LONGEST_BURN_S and thrust[1] < x[8] < 2.0):
@@ -236,7 +237,7 @@ def _acceptable(x, thrust):  # type: ignore[no-untyped-def]
     return acceleration / exhaust * x[7] < _MOST_SPENT
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _jacobian(problem, x, f, bases, y, work, A):  # type: ignore[no-untyped-def]
     """Forward differences of the residuals by the scaled unknowns."""
     n = f.shape[0]
@@ -250,7 +251,7 @@ def _jacobian(problem, x, f, bases, y, work, A):  # type: ignore[no-untyped-def]
         du[j] = 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _improve(problem, x, f, norm, du, bases, y, work):  # type: ignore[no-untyped-def]
     """Take the step du, or a fraction of it, if that makes the residual smaller; returns the residual's norm."""
     moved, f_moved = np.empty(9), np.empty(f.shape[0])
@@ -266,7 +267,7 @@ def _improve(problem, x, f, norm, du, bases, y, work):  # type: ignore[no-untype
     return norm
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def newton(problem, x, work):  # type: ignore[no-untyped-def]
     """Damped Newton's method on the seven equations; x in place.
 

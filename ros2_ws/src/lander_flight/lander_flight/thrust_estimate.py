@@ -35,6 +35,8 @@ class ThrustEstimate:
         self._dry_kg = vehicle.mass.dry_kg
         self._propellant_kg, self._rcs_kg = start.propellant_kg, start.rcs_propellant_kg
         self._modelled_kg = self._propellant_kg
+        self._capacity_kg = vehicle.tanks.propellant_capacity_kg
+        self._gauged = False
         self.ratio = 1.0
         self.acceleration_m_s2 = 0.0  # sensed specific force along body z, mean over the last step
         self._last: LanderState | None = None
@@ -86,13 +88,19 @@ class ThrustEstimate:
         return -thrust_n / self._flow(thrust_n, True, True) * log(1.0 - spent)
 
     def gauge(self, propellant_kg: float, rcs_propellant_kg: float, step_s: float) -> None:
-        """Draw the estimate slowly towards the gauges; one that is far off is broken and counts little."""
-        weight = 1.0 - exp(-step_s / self._parameters.gauge_time_constant_s)
+        """Draw the estimate slowly towards the gauges; one that is far off is broken and counts little.
+
+        The first reading replaces a plan that it contradicts: then this copy was started in mid-flight.
+        """
         most = self._parameters.gauge_outlier_kg
-        self._propellant_kg = max(
-            self._propellant_kg + weight * _limited(propellant_kg - self._propellant_kg, most), 0.0
-        )
-        self._rcs_kg = max(self._rcs_kg + weight * _limited(rcs_propellant_kg - self._rcs_kg, most), 0.0)
+        first, self._gauged = not self._gauged, True
+        if first and 0.0 <= propellant_kg <= self._capacity_kg and abs(propellant_kg - self._propellant_kg) > most:
+            self._propellant_kg = propellant_kg
+        weight = 1.0 - exp(-step_s / self._parameters.gauge_time_constant_s)
+        for_main = weight * _limited(propellant_kg - self._propellant_kg, most)
+        for_rcs = weight * _limited(rcs_propellant_kg - self._rcs_kg, most)
+        self._propellant_kg = max(self._propellant_kg + for_main, 0.0)
+        self._rcs_kg = max(self._rcs_kg + for_rcs, 0.0)
 
     def update(self, state: LanderState, demanded: Demand) -> None:
         """Take in a state, and what had been demanded since the one before."""

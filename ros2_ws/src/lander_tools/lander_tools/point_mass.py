@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from math import sqrt
+from math import asin, degrees, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -122,32 +122,34 @@ class PointMassFlight:
         self._dry_kg = dry * (1.0 + errors.mass)
         self._start_kg = self.mass_kg
         self._rng = stream(mission.seed, "point_mass noise")
-        self._known_s = -1.0  # time at which the altitude became known
         self.contact = False
-        self.time_ns = 0
+        self.time_ns = self._step_ns = self._seq = 0
         self.log = Log()
         self._telemetry = zeros("lander_interfaces/msg/VehicleTelemetry")
         self._state = zeros("lander_interfaces/msg/NavigationState")
 
-    def fly(self, guidance: Guidance | None = None) -> PointMassLanding:
-        """Fly to the ground or to the time limit."""
+    def fly(self, guidance: Guidance | None = None, until_s: float = _TIME_LIMIT_S) -> PointMassLanding:
+        """Fly on to the ground, or to a time; another copy of guidance may take over then."""
         guidance = guidance or Guidance(self._mission)
-        step_ns, seq = 0, 0
-        touch: tuple[float, float, float, float] | None = None
-        while self.time_ns * 1e-9 < _TIME_LIMIT_S:
-            tick = Tick(seq, self.time_ns, step_ns)
-            command = guidance.step(tick, self.inputs())["guidance_command"]
+        while self.time_ns * 1e-9 < until_s and not self.contact:
+            command = guidance.step(Tick(self._seq, self.time_ns, self._step_ns), self.inputs())["guidance_command"]
             self._record(command)
-            step_ns = LONG_STEP_NS if command.low_rate else STEP_NS
-            self._move(command, step_ns * 1e-9)
-            self.time_ns, seq = self.time_ns + step_ns, seq + 1
-            if self.contact:
-                touch = self._touch()
-                break
-        vertical, horizontal, miss, tilt = touch or self._touch()
-        used = self._start_kg - self.mass_kg
+            self._step_ns = LONG_STEP_NS if command.low_rate else STEP_NS
+            self._move(command, self._step_ns * 1e-9)
+            self.time_ns, self._seq = self.time_ns + self._step_ns, self._seq + 1
+        return self._landing()
+
+    def _landing(self) -> PointMassLanding:
+        r_site, v_site = self._in_site()
         return PointMassLanding(
-            touch is not None, self.time_ns * 1e-9, vertical, horizontal, tilt, miss, used, self.log
+            landed=self.contact,
+            time_s=self.time_ns * 1e-9,
+            vertical_m_s=-float(v_site[2]),
+            horizontal_m_s=float(np.hypot(v_site[0], v_site[1])),
+            tilt_deg=90.0 - self._pitch_deg(),
+            miss_m=float(np.hypot(r_site[0], r_site[1])),
+            propellant_kg=self._start_kg - self.mass_kg,
+            log=self.log,
         )
 
     def _move(self, command: Message, step_s: float) -> None:
@@ -188,51 +190,58 @@ class PointMassFlight:
 
     def inputs(self) -> Inputs:
         """What guidance receives: the truth with the errors of navigation."""
-        errors, time_s = self._errors, self.time_ns * 1e-9
-        r_site, v_site = self._site.to_site(self.y[:3], self.y[3:6], time_s)
-        altitude = self._altitude()
-        off = np.array(errors.navigation_site_m)
-        v_off = np.array(errors.navigation_velocity_m_s)
+        errors, altitude = self._errors, self._altitude()
+        off, v_off = np.array(errors.navigation_site_m), np.array(errors.navigation_velocity_m_s)
         if altitude < errors.altitude_known_below_m:
             off[2] = errors.altitude_noise_m * self._rng.standard_normal()
             v_off[2] = 0.0
-        state = self._state
+        r_site, v_site = self._in_site()
+        R = self._site.R_mci_site(self.time_ns * 1e-9)
+        state, telemetry = self._state, self._telemetry
         state.r_lander_site, state.v_lander_site = r_site + off, v_site + v_off
-        state.r_lander_mci, state.v_lander_mci = self._site.to_mci(r_site + off, v_site + v_off, time_s)
+        r_off = R @ off
+        state.r_lander_mci, state.v_lander_mci = self.y[:3] + r_off, self.y[3:6] + R @ v_off + _turned(r_off)
         state.q_mci_body = np.array(self.q_mci_body)
-        state.altitude_m = altitude + off[2]
+        state.altitude_m = altitude + float(off[2])
         state.altitude_sigma_m = 0.5
-        self._telemetry.propellant_gauge_kg = self.mass_kg / (1.0 + errors.mass) - self._dry_nominal
-        self._telemetry.rcs_propellant_gauge_kg = self._rcs_kg
-        self._telemetry.contact = np.array([self.contact] * self._mission.vehicle.legs.count)
-        messages: dict[str, Any] = {"navigation_state": state, "vehicle_telemetry": self._telemetry}
+        nominal = 1.0 + errors.mass
+        telemetry.propellant_gauge_kg = (self.mass_kg - self._dry_kg) / nominal
+        telemetry.rcs_propellant_gauge_kg = self._rcs_kg
+        telemetry.contact = np.array([self.contact] * self._mission.vehicle.legs.count)
+        messages: dict[str, Any] = {"navigation_state": state, "vehicle_telemetry": telemetry}
         return Inputs(messages, set(messages))
 
-    @property
-    def _dry_nominal(self) -> float:
-        return self._dry_kg / (1.0 + self._errors.mass)
+    def _in_site(self) -> tuple[Array, Array]:
+        """Position and velocity relative to the ground in site."""
+        R = self._site.R_mci_site(self.time_ns * 1e-9)
+        r_site = self.y[:3] @ R
+        r_site[2] -= self._site.radius_m
+        return r_site, (self.y[3:6] - _turned(self.y[:3])) @ R
+
+    def _radius(self) -> float:
+        return sqrt(self.y[0] ** 2 + self.y[1] ** 2 + self.y[2] ** 2)
 
     def _altitude(self) -> float:
         """Of the pads above the level ground."""
-        return float(np.linalg.norm(self.y[:3])) - self._site.radius_m - _COM_M
+        return self._radius() - self._site.radius_m - _COM_M
 
-    def _touch(self) -> tuple[float, float, float, float]:
-        r_site, v_site = self._site.to_site(self.y[:3], self.y[3:6], self.time_ns * 1e-9)
-        axis = np.array(rotate(self.q_mci_body, (0.0, 0.0, 1.0)))
-        up = self.y[:3] / np.linalg.norm(self.y[:3])
-        tilt = float(np.degrees(np.arccos(np.clip(axis @ up, -1.0, 1.0))))
-        return -float(v_site[2]), float(np.hypot(*v_site[:2])), float(np.hypot(*r_site[:2])), tilt
+    def _pitch_deg(self) -> float:
+        """Of the thrust axis above the horizontal."""
+        x, y, z = rotate(self.q_mci_body, (0.0, 0.0, 1.0))
+        sine = (x * self.y[0] + y * self.y[1] + z * self.y[2]) / self._radius()
+        return degrees(asin(min(max(float(sine), -1.0), 1.0)))
 
     def _record(self, command: Message) -> None:
-        _, v_site = self._site.to_site(self.y[:3], self.y[3:6], self.time_ns * 1e-9)
-        up = self.y[:3] / np.linalg.norm(self.y[:3])
-        v_ground = self.y[3:6] - np.cross([0.0, 0.0, ROTATION_RATE_RAD_S], self.y[:3])
-        climb = float(v_ground @ up)
-        level = sqrt(max(float(v_site @ v_site) - climb**2, 0.0))
-        axis = rotate(self.q_mci_body, (0.0, 0.0, 1.0))
-        pitch = float(np.degrees(np.arcsin(np.clip(np.array(axis) @ up, -1.0, 1.0))))
+        v = self.y[3:6] - _turned(self.y[:3])
+        climb = float(v @ self.y[:3]) / self._radius()
+        level = sqrt(max(float(v @ v) - climb**2, 0.0))
         row = (self.time_ns * 1e-9, float(command.phase), self._altitude(), float(command.range_to_go_m))
-        self.log.rows.append((*row, climb, level, pitch, float(command.thrust_n), self.mass_kg))
+        self.log.rows.append((*row, climb, level, self._pitch_deg(), float(command.thrust_n), self.mass_kg))
+
+
+def _turned(r_mci: Array) -> Array:
+    """Velocity of a point that turns with the Moon."""
+    return np.array([-ROTATION_RATE_RAD_S * r_mci[1], ROTATION_RATE_RAD_S * r_mci[0], 0.0])
 
 
 @njit(cache=True)
