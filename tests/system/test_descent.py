@@ -13,7 +13,7 @@ from lander_tools.bag import Bag
 from lander_tools.fly import fly
 from lander_tools.sequence import check_sequence
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # a whole landing, also on a busy machine
 
 SHORT_S = "20"  # simulated seconds: enough to see data flow
 

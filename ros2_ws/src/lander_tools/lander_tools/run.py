@@ -22,6 +22,7 @@ from lander_tools.bag import Bag, BagError
 from lander_tools.launch_display import display
 from lander_tools.launch_file import LaunchError, plan
 from lander_tools.launch_runner import NoFreeDomainError, Outcome, free_domain, isolated, launch
+from lander_tools.make_map import ensure_map
 from lander_tools.project import project_root, version
 from lander_tools.run_folder import RunFolder, RunFolderError
 from lander_tools.verdict import Verdict
@@ -137,6 +138,7 @@ def run(request: Request, out: Path | None) -> int:
     """Fly, write the verdict, say it; return the exit status."""
     try:
         mission = resolve(request.scenario, request.seed, request.choices, request.settings)
+        ensure_map(mission)
         runs, now = project_root() / "runs", datetime.now(timezone.utc)
         folder = run_folder.create(out and out.resolve(), mission.scenario.name, request.seed, now, runs)
     except (ConfigError, RunFolderError) as error:
