@@ -22,7 +22,6 @@ from lander_tools.bag import Bag, BagError
 from lander_tools.launch_display import display
 from lander_tools.launch_file import LaunchError, plan
 from lander_tools.launch_runner import NoFreeDomainError, Outcome, free_domain, isolated, launch
-from lander_tools.make_map import ensure_map
 from lander_tools.project import project_root, version
 from lander_tools.run_folder import RunFolder, RunFolderError
 from lander_tools.verdict import Verdict
@@ -136,6 +135,8 @@ def split_settings(settings: Sequence[str]) -> dict[str, str]:
 
 def run(request: Request, out: Path | None) -> int:
     """Fly, write the verdict, say it; return the exit status."""
+    from lander_tools.make_map import ensure_map  # compiled code, which --help does without
+
     try:
         mission = resolve(request.scenario, request.seed, request.choices, request.settings)
         ensure_map(mission)
