@@ -41,7 +41,7 @@ TABLE: tuple[Row, ...] = (
         Phase.BRAKING,
         "along the primer vector of the fuel-optimal arc to the gate",
         "main, assist at the level that makes the range",
-        "arc flown: at the gate, about 2.4 km high",
+        "arc flown: at the gate, about 2.2 km high",
     ),
     Row(
         Phase.PITCH_UP,

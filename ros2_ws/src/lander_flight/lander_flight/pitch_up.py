@@ -112,6 +112,7 @@ class PitchUp:
     def _choose_end(self, state: LanderState, limits: tuple[float, float, float]) -> None:
         """The first end whose best profile keeps to the limits of thrust, or else the one that comes nearest to it."""
         p = self._parameters
+        held = p.duration_s if self._profile is None else self.to_go_s(state.time_s)  # at first that of the reference
         longest = max(self._begun_s + p.longest_s - state.time_s, p.shortest_s)
         start = np.array([*state.position, *state.velocity])
         best_violation = inf
@@ -119,7 +120,7 @@ class PitchUp:
             if end.altitude_m > state.position[2]:
                 continue
             target = np.array([end.altitude_m, -end.speed_m_s, self._a_end[2]])
-            old = self.to_go_s(state.time_s) if self._profile is not None and end is self._end else 0.0
+            old = held if end is self._end else 0.0
             span = (p.shortest_s, longest)
             duration, violation = _best_duration(start, target, limits, self._gravity, span, old, p.better)
             if violation < best_violation:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numba import njit
 
 from lander_common.frames import Array, SiteFrame
@@ -30,6 +31,7 @@ from lander_common.quaternion import (
 )
 from lander_common.start import nominal_start
 from lander_flight.guidance import Guidance
+from lander_flight.phases import Phase
 from lander_runtime.messages import Message, zeros
 from lander_runtime.rng import stream
 from lander_runtime.subsystem import Inputs, Tick
@@ -269,26 +271,37 @@ def _acceleration(y, force, mass, i):  # type: ignore[no-untyped-def]
     return force[i] / mass - GM_M3_S2 / (r2 * sqrt(r2)) * y[i]
 
 
+_PANELS = (  # label of the axis, and what is drawn: column and its name
+    ("altitude of the pads, km", (("altitude_m", 1e-3, ""),)),
+    ("speed, m/s", (("horizontal_m_s", 1.0, "horizontal"), ("vertical_m_s", 1.0, "vertical"))),
+    ("pitch of the thrust, deg", (("pitch_deg", 1.0, ""),)),
+    ("thrust commanded, N", (("thrust_n", 1.0, ""),)),
+)
+
+
 def plot_profile(landing: PointMassLanding, path: Path) -> None:
-    """Altitude, speeds, pitch and thrust of a flight over time, with its phases."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    log = landing.log
-    figure, axes = pyplot.subplots(4, 1, figsize=(9, 11), sharex=True, constrained_layout=True)
-    time = log.column("time_s")
-    for axis, names in zip(
-        axes, (("altitude_m",), ("vertical_m_s", "horizontal_m_s"), ("pitch_deg",), ("thrust_n",)), strict=True
-    ):
-        for name in names:
-            axis.plot(time, log.column(name), label=name)
-        axis.legend(loc="upper right")
-        axis.grid(alpha=0.3)
-        for change in time[1:][np.diff(log.column("phase")) > 0]:
-            axis.axvline(change, color="0.6", linewidth=0.8)
-    axes[-1].set_xlabel("time_s")
+    """Altitude, speeds, pitch and thrust of a flight over time, with its phases; on the right the last two minutes."""
+    figure = Figure(figsize=(11, 10), constrained_layout=True)
+    axes = figure.subplots(len(_PANELS), 2, width_ratios=(3, 2))
+    time, phase = landing.log.column("time_s"), landing.log.column("phase")
+    changes = np.flatnonzero(np.diff(phase) > 0) + 1
+    late = time > time[-1] - 120.0
+    for (label, lines), row in zip(_PANELS, axes, strict=True):
+        row[0].set_ylabel(label)
+        for axis, part in zip(row, (time >= 0.0, late), strict=True):
+            for name, scale, shown in lines:
+                axis.plot(time[part], scale * landing.log.column(name)[part], label=shown or None)
+            axis.grid(alpha=0.3)
+            axis.set_xlim(time[part][0], time[part][-1] + 1.0)
+            for change in changes[part[changes]]:
+                axis.axvline(time[change], color="0.5", linewidth=0.8, linestyle="--")
+        if lines[0][2]:
+            row[0].legend(loc="upper right")
+    for change in changes[late[changes]]:
+        name = Phase(int(phase[change])).name.replace("_", "-").lower()
+        axes[0][1].annotate(name, (time[change] + 1.0, 0.97), xycoords=("data", "axes fraction"), rotation=90, va="top")
+    for axis in axes[-1]:
+        axis.set_xlabel("time, s")
     figure.savefig(path, dpi=110)
 
 
