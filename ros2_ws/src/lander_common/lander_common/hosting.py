@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lander_common.mission import Mission, resolve
+from lander_runtime.conductor import RUN_RECORD_FILE
 from lander_runtime.ros_conductor import ConductorHost
 from lander_runtime.ros_host import Blueprint, RunOptions, run_host
 from lander_runtime.ros_member import MemberHost
 from lander_runtime.subsystem import Subsystem
-
-RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder
 
 
 def mission_of(options: RunOptions) -> Mission:

@@ -18,6 +18,7 @@ from lander_runtime.member import Membership, decoder
 from lander_runtime.messages import Message, peek_tick
 from lander_runtime.subsystem import Inputs, Tick
 
+RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder: its counts and the result
 CREDIT_TICKS = 64  # how far a member outside the control chain may lag; well under the depth of a `stream` topic
 
 

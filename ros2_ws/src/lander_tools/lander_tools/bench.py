@@ -24,8 +24,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from lander_common.hosting import RUN_RECORD_FILE
 from lander_runtime.architecture import architecture
+from lander_runtime.conductor import RUN_RECORD_FILE
 from lander_tools.fly import fly
 from lander_tools.launch_runner import free_domain, isolated
 

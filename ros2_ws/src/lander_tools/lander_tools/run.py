@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from lander_common.mission import resolve
+from lander_runtime.conductor import RUN_RECORD_FILE
 from lander_runtime.config import ConfigError
 from lander_tools import run_folder, verdict
 from lander_tools.bag import Bag, BagError
@@ -28,7 +29,6 @@ from lander_tools.verdict import Verdict
 
 LAUNCH_FILE = Path("launch") / "descent.launch.yaml"
 TRANSPORTS = ("lockstep", "wall-clock", "in-process")
-RUN_RECORD_FILE = "run_record.json"  # the conductor's counts and the result, as physics leaves them
 REAL_TIME = 1.0
 FAILED_TO_RUN = 2  # exit status
 
