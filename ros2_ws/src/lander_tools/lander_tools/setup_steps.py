@@ -25,7 +25,9 @@ KEEP_KERNELS_S = 86400.0  # for how long kernels compiled from other sources are
 OLDEST_GLIBC = (2, 28)  # of the ROS 2 wheels: manylinux_2_28
 DEBIAN_HINT = "on Debian or Ubuntu: sudo apt install g++ python3-dev python3-venv"
 NO_VENV = f"This Python ({sys.executable}) cannot make virtual environments; {DEBIAN_HINT}"
-PIP = ("-m", "pip", "install", "--require-hashes", "--no-input", "--progress-bar", "off")
+# The locks are complete, so pip has nothing to resolve: without --no-deps a release newer than the lock, asked for through
+# an extra (coverage[toml]), would be looked at and refused for want of a hash.
+PIP = ("-m", "pip", "install", "--no-deps", "--require-hashes", "--no-input", "--progress-bar", "off")
 # One package has no wheel; it is built with the locked setuptools, not with what an isolated build would download.
 WHEELS_ONLY = ("--only-binary", ":all:", "--no-binary", "empy", "--no-build-isolation")
 COLCON = ("build", "--symlink-install", "--event-handlers", "console_direct+", "console_cohesion-")
