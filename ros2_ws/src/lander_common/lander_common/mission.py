@@ -13,6 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
+from lander_common.faults.catalogue import AnyFault
+from lander_common.faults.checks import check
+from lander_common.faults.injection import Injection
 from lander_common.frames import SiteFrame
 from lander_runtime.config import ConfigError, Document, Parameters, did_you_mean, find, override, read
 
@@ -117,6 +120,11 @@ class Vehicle(Parameters):
         """Main and all assist thrusters, N."""
         return self.main_engine.thrust_n + self.assist.count * self.assist.thrust_n
 
+    @property
+    def thruster_counts(self) -> dict[str, int]:
+        """How many thrusters there are of each sort, by the words that scenarios use."""
+        return {"main": 1, "assist": self.assist.count, "rcs": len(self.rcs.thrusters)}
+
 
 class Site(Parameters):
     """A landing site."""
@@ -162,16 +170,6 @@ class Dispersions(Parameters):
     com_m: NonNegative
 
 
-class Fault(Parameters):
-    """Something that the scenario does to the run; who applies it, reads its parameters."""
-
-    at_s: NonNegative
-    subject: str
-    kind: str
-    duration_s: Positive | None = None
-    parameters: dict[str, float | str | bool] = Field(default_factory=dict)
-
-
 class Scenario(Parameters):
     """What is flown, and what happens on the way."""
 
@@ -181,7 +179,7 @@ class Scenario(Parameters):
     logic: str
     members: tuple[str, ...]
     parts: dict[str, str]  # kind -> name of the file under config/<kind>/
-    faults: tuple[Fault, ...]
+    faults: tuple[AnyFault, ...]
 
 
 _KINDS: dict[str, type[Parameters]] = {"vehicle": Vehicle, "site": Site, "start": Start, "dispersions": Dispersions}
@@ -214,6 +212,11 @@ class Mission:
             )
         return self.documents[kind].parse(model)
 
+    def faults_of(self, subject: str) -> tuple[Injection, ...]:
+        """The faults of a subject, each with its window and its random stream, in the order of the scenario."""
+        faults = enumerate(self.scenario.faults)
+        return tuple(Injection(index, fault, self.seed) for index, fault in faults if fault.subject == subject)
+
     def resolved(self) -> dict[str, Any]:
         """The whole description as plain data, for the run folder."""
         return {"seed": self.seed, **{kind: document.data for kind, document in self.documents.items()}}
@@ -237,7 +240,9 @@ def resolve(
     if missing:
         raise ConfigError([f"{document.path}: parts: {', '.join(missing)} missing: name a file under config/ for each"])
     parsed: dict[str, Any] = {kind: documents[kind].parse(model) for kind, model in _KINDS.items()}
-    return Mission(scenario=document.parse(Scenario), seed=seed, documents=documents, **parsed)
+    made = Mission(scenario=document.parse(Scenario), seed=seed, documents=documents, **parsed)
+    check(document, made.scenario.faults, made.start.time_limit_s, made.vehicle.thruster_counts)
+    return made
 
 
 def _set(documents: Mapping[str, Document], key: str, value: str) -> None:

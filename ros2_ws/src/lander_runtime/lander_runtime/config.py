@@ -15,6 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 Key = tuple[str | int, ...]
+SELF_EXPLAINING = ("fault",)  # types of errors whose message says everything already
 
 
 class Parameters(BaseModel):
@@ -58,10 +59,14 @@ class Document:
         except ValidationError as error:
             raise ConfigError([self._problem(model, dict(detail)) for detail in error.errors()]) from None
 
+    def problem(self, where: Key, text: str) -> str:
+        """A line about a mistake: file, line and key, and the text."""
+        key = ".".join(str(part) for part in (*self.at, *where))
+        return f"{self.path}:{self._line(where)}: {key or 'document'}: {text}"
+
     def _problem(self, model: type[BaseModel], detail: dict[str, Any]) -> str:
         where: Key = tuple(part for part in detail["loc"])
-        key = ".".join(str(part) for part in (*self.at, *where))
-        text = f"{self.path}:{self._line(where)}: {key or 'document'}: {_expectation(detail)}"
+        text = self.problem(where, _expectation(detail))
         if detail["type"] == "extra_forbidden":
             text += did_you_mean(str(where[-1]), _fields_at(model, where[:-1]))
         return text
@@ -153,6 +158,8 @@ def _expectation(detail: dict[str, Any]) -> str:
         return "is missing and has no default: add it"
     if detail["type"] == "extra_forbidden":
         return "is not a known key"
+    if detail["type"] in SELF_EXPLAINING:
+        return str(detail["msg"])
     return f"{detail['msg']}, got {detail['input']!r}"
 
 
