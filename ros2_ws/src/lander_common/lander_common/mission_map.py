@@ -49,6 +49,9 @@ class MapParameters(Parameters):
 def map_path(mission: Mission) -> Path:
     """File of the map of a mission, by everything that makes it what it is."""
     parts = {kind: mission.resolved()[kind] for kind in ("map", "terrain", "site")}
+    mistakes = [one.fault.model_dump() for one in mission.faults_of("map")]
+    if mistakes:
+        parts["faults"] = mistakes
     text = json.dumps([_METHOD, parts], sort_keys=True, default=str)
     return map_folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
 

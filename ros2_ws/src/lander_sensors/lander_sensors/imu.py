@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from math import radians
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from lander_common.mission import Mission, NonNegative, Positive
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_runtime.config import Parameters
-from lander_runtime.messages import ImuIncrements
+from lander_runtime.messages import ImuIncrements, Message
 from lander_runtime.rng import stream
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
+from lander_sensors.imu_faults import ImuFaults, Sensed
 from lander_sensors.inertial_triad import DRAWS_PER_STEP, Triad, TriadErrors
 from lander_sensors.normals import Normals
 
 _HOUR_S = 3600.0
+_ZERO = (0.0, 0.0, 0.0)
 _MICRO_G = 1e-6 * STANDARD_GRAVITY_M_S2
 
 
@@ -91,28 +93,30 @@ class Imu(Subsystem):
         build = stream(mission.seed, "imu.build")
         self.gyro = Triad(parameters.gyro.errors(), build)
         self.accelerometer = Triad(parameters.accelerometer.errors(), build)
+        self._faults = ImuFaults(mission)
         self._normals = Normals(stream(mission.seed, "imu.noise"), 2 * DRAWS_PER_STEP)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Measure the tick's increments; zeros at the first tick, which has no length."""
         truth = inputs.fresh("truth")
         if truth is None or truth.step_ns == 0:
-            return {"imu_increments": _increments(0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), truth is not None, False)}
+            return {"imu_increments": _increments(0, Sensed(_ZERO, _ZERO, valid=truth is not None))}
         step_s = truth.step_ns * 1e-9
         normals = self._normals.draw()
         angle, gyro_saturated = self.gyro.sense(truth.delta_theta_body.tolist(), step_s, normals[:DRAWS_PER_STEP])
         velocity, accelerometer_saturated = self.accelerometer.sense(
             truth.delta_v_body.tolist(), step_s, normals[DRAWS_PER_STEP:]
         )
-        saturated = gyro_saturated or accelerometer_saturated
-        return {"imu_increments": _increments(truth.step_ns, velocity, angle, True, saturated)}
+        sensed = Sensed(velocity, angle, saturated=gyro_saturated or accelerometer_saturated)
+        sensed = self._faults.spoil(sensed, step_s, tick.stamp_ns, truth.altitude_m)
+        return {"imu_increments": _increments(truth.step_ns, sensed)}
 
 
-def _increments(interval_ns: int, velocity: Any, angle: Any, valid: bool, saturated: bool) -> Any:
+def _increments(interval_ns: int, sensed: Sensed) -> Message:
     return ImuIncrements(
         interval_ns=interval_ns,
-        delta_v_body=np.array(velocity),
-        delta_theta_body=np.array(angle),
-        valid=valid,
-        saturated=saturated,
+        delta_v_body=np.array(sensed.velocity),
+        delta_theta_body=np.array(sensed.angle),
+        valid=sensed.valid,
+        saturated=sensed.saturated,
     )

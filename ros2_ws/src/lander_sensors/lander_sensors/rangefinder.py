@@ -18,6 +18,7 @@ from lander_runtime.rng import stream
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 from lander_sensors.ground import Ground
 from lander_sensors.lidar_link import FLOOR_DB, LinkParameters, margin_db
+from lander_sensors.rangefinder_faults import RangefinderFaults
 from lander_terrain.geometry import site_to_map
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
@@ -106,6 +107,7 @@ class Rangefinder(Subsystem):
         ]
         self._cos_largest_off_nadir = cos(radians(parameters.largest_off_nadir_deg))
         self._latency_ns = round(parameters.latency_s * 1e9)
+        self._faults = RangefinderFaults(mission, parameters.minimum_range_m)
         self._noise = stream(mission.seed, "rangefinder.noise")
         self._history: deque[Any] = deque(maxlen=_HISTORY)
 
@@ -117,9 +119,13 @@ class Rangefinder(Subsystem):
         validity_ns = max(0, tick.stamp_ns - self._latency_ns)
         chance = self._chance()
         echo = Echo(0, nan, FLOOR_DB)
+        if self._history:
+            self._faults.look(tick.stamp_ns, self._history[-1].altitude_m)
         if self._history and self._history[-1].altitude_m < self._parameters.maximum_range_m:
-            echo = self._strongest(self._pose(validity_ns), chance.fading)
-        return {"range": self._measurement(echo, chance, validity_ns)}
+            echo = self._strongest(self._pose(validity_ns - self._faults.extra_latency_ns), chance.fading)
+        measurement = self._measurement(echo, chance, validity_ns)
+        self._faults.spoil(measurement)
+        return {"range": measurement}
 
     def _chance(self) -> Chance:
         *fading, noise = self._noise.standard_normal(len(self.boresights_body) + 1).tolist()
@@ -162,6 +168,7 @@ class Rangefinder(Subsystem):
         x, y, z = (o + distance * d for o, d in zip(pose.origin_site, direction, strict=True))
         east, north, _ = site_to_map(self._radius_m, x, y, z)
         margin = margin_db(self._parameters.link, distance, cos(incidence), self._ground.albedo(east, north))
+        margin -= self._faults.loss_db
         return Echo(beam, self._over_footprint(pose.origin_site, direction, distance), margin + fading_db)
 
     def _over_footprint(self, origin: Vector3, direction: Vector3, distance: float) -> float:

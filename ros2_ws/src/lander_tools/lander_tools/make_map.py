@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from lander_common.faults.site_map import Elsewhere, OtherTerrain
 from lander_common.mission import Mission
 from lander_common.mission_map import MapParameters, Zone, map_path
 from lander_common.onboard_map import MapGrid, OnboardMap, level_grid
+from lander_runtime.config import find, load
 from lander_runtime.rng import stream
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
@@ -44,11 +46,9 @@ def ensure_map(mission: Mission) -> Path | None:
 def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
     """The map of a mission; `terrain` is that of the mission where it is at hand already."""
     parameters = mission.part("map", MapParameters)
-    surveyed = terrain or Terrain.build(
-        mission.part("terrain", TerrainParameters), mission.site, mission.site.ground_seed
-    )
+    surveyed = terrain or Terrain.build(_surveyed_terrain(mission), mission.site, mission.site.ground_seed)
     random = stream(mission.site.ground_seed, "map")
-    shift = parameters.registration_m * random.standard_normal(2)
+    shift = parameters.registration_m * random.standard_normal(2) + _displacement(mission)
     outside = parameters.outside
     outside_sigma = sqrt(outside.height_sigma_m**2 + outside.detail_m**2)
     grids = [level_grid(outside_sigma, outside.correlation_m, parameters.registration_m)]
@@ -57,6 +57,20 @@ def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
         errors = HeightErrors(zone, boxes, random)
         grids += [_grid(surveyed, zone, box, shift, errors, parameters.registration_m) for box in boxes]
     return OnboardMap.from_grids(grids)
+
+
+def _surveyed_terrain(mission: Mission) -> TerrainParameters:
+    """The mission's terrain, unless the map is of another one by mistake."""
+    for one in mission.faults_of("map"):
+        if isinstance(one.fault, OtherTerrain):
+            return load(find("terrain", one.fault.terrain), TerrainParameters)
+    return mission.part("terrain", TerrainParameters)
+
+
+def _displacement(mission: Mission) -> Array:
+    """How far off the ground lies that the map shows by mistake, east and north, m."""
+    elsewhere = (one.fault for one in mission.faults_of("map") if isinstance(one.fault, Elsewhere))
+    return np.sum([(fault.east_m, fault.north_m) for fault in elsewhere] or [(0.0, 0.0)], axis=0)
 
 
 def _grid(terrain: Terrain, zone: Zone, box: Box, shift: Array, errors: HeightErrors, registration_m: float) -> MapGrid:

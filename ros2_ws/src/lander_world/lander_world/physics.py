@@ -19,6 +19,7 @@ from lander_world.telemetry import Telemetry
 from lander_world.valves import ValveDrivers
 from lander_world.vehicle_events import VehicleEvents
 from lander_world.world import World
+from lander_world.world_faults import FaultEvents, WorldFaults
 
 
 class Physics(TimeOwner):
@@ -34,6 +35,8 @@ class Physics(TimeOwner):
         self._valves = ValveDrivers(mission.vehicle, parameters.valves.command_hold_s)
         self._events = VehicleEvents(self.world, parameters.tick.powered_s)
         self._telemetry = Telemetry(mission, parameters.telemetry)
+        self._faults = WorldFaults(mission, self.world.plant)
+        self._fault_events = FaultEvents(mission)
         self._powered_ns = round(parameters.tick.powered_s * 1e9)
         self._coast_ns = round(parameters.tick.coast_s * 1e9)
         self._coast_above_m = parameters.tick.coast_above_m
@@ -76,10 +79,11 @@ class Physics(TimeOwner):
         """Move the world to the end of the tick."""
         events: list[Message] = []
         if tick.step_ns:
-            on_s = self._valves.open_times(tick, inputs)
+            on_s = self._faults.apply(tick, self.altitude_m, self._valves.open_times(tick, inputs))
             self.world.move(on_s, (tick.stamp_ns - tick.step_ns) * 1e-9, tick.step_s)
             self._stamp_ns = tick.stamp_ns
             events = self._events.watch(tick.step_s) + self._judge.watch()
+        events += self._fault_events.watch(tick.stamp_ns, self.altitude_m)
         return self._outputs(tick, events)
 
     def _outputs(self, tick: Tick, events: list[Message]) -> Outputs:
@@ -89,7 +93,7 @@ class Physics(TimeOwner):
         if self.node.outputs[-1].is_due(tick.previous_ns, tick.stamp_ns):
             plant = self.world.plant
             outputs["vehicle_telemetry"] = self._telemetry.message(
-                plant.tanks, plant.residual, plant.table, plant.engines
+                plant.tanks, plant.residual, plant.table, plant.engines, self._faults.pressure_fraction
             )
         if events:
             outputs["events"] = events

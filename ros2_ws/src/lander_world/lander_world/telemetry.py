@@ -29,15 +29,20 @@ class Telemetry:
         """Note which pads touched within a tick (bit i: pad i)."""
         self._touched |= bits
 
-    def message(self, tanks: Array, residual_kg: float, table: Array, engines: Array) -> Message:
-        """The message of now; forgets touches. `tanks`: usable propellant, kg (the gauge sees all that is there)."""
+    def message(
+        self, tanks: Array, residual_kg: float, table: Array, engines: Array, pressure_fraction: float = 1.0
+    ) -> Message:
+        """The message of now; forgets touches. `tanks`: usable propellant, kg (the gauge sees all that is there).
+
+        `pressure_fraction`: what is left of the regulated pressure.
+        """
         quantity = self._quantity_noise.normal(0.0, self._vehicle.tanks.gauge_sigma_kg, 2)
         share = engines[:, thrusters.THRUST] / table[:, thrusters.FULL_THRUST]
         chambers = share + self._pressure_noise.normal(0.0, self._gauges.chamber_sigma_fraction, len(share))
         touched, self._touched = self._touched, 0
         power = self._vehicle.power
         return VehicleTelemetry(
-            tank_pressure_pa=self._tank_pressures(tanks),
+            tank_pressure_pa=self._tank_pressures(tanks, pressure_fraction),
             propellant_gauge_kg=max(float(tanks[0] + residual_kg + quantity[0]), 0.0),
             rcs_propellant_gauge_kg=max(float(tanks[1] + self._rcs_gauge_error(quantity[1])), 0.0),
             main_chamber_pa=max(float(chambers[0]), 0.0) * self._gauges.main_chamber_pa,
@@ -54,14 +59,14 @@ class Telemetry:
         tanks = self._vehicle.tanks
         return error_kg * tanks.rcs_propellant_capacity_kg / tanks.propellant_capacity_kg
 
-    def _tank_pressures(self, tanks: Array) -> Array:
+    def _tank_pressures(self, tanks: Array, pressure_fraction: float) -> Array:
         """Main tanks under regulated pressure until they run dry; RCS tank in isothermal blow-down."""
         t = self._vehicle.tanks
         share = min(float(tanks[1]) / t.rcs_propellant_capacity_kg, 1.0)
         rcs = 1.0 / (share / t.rcs_pressure_full_pa + (1.0 - share) / t.rcs_pressure_empty_pa)
         full = np.array([t.regulated_pressure_pa, t.rcs_pressure_full_pa])
         noise = self._pressure_noise.normal(0.0, self._gauges.tank_sigma_fraction, 2)
-        main = t.regulated_pressure_pa if tanks[0] > 0.0 else 0.0
+        main = t.regulated_pressure_pa * pressure_fraction if tanks[0] > 0.0 else 0.0
         pressures: Array = np.maximum(np.array([main, rcs]) + noise * full, 0.0)
         return pressures
 

@@ -8,7 +8,8 @@ from math import cos, pi, radians, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from lander_common.mission import Dispersions, Engine, Mission, Vehicle
+from lander_common.faults.vehicle import MassError
+from lander_common.mission import Dispersions, Engine, MassProperties, Mission, Vehicle
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_runtime.config import ConfigError
 from lander_runtime.rng import stream
@@ -39,10 +40,17 @@ def true_vehicle(mission: Mission) -> TrueVehicle:
     propellant_kg = min(max(start.propellant_kg + mass_error_kg, 0.0), vehicle.tanks.propellant_capacity_kg)
     return TrueVehicle(
         dispersed_thrusters(nominal_thrusters(vehicle), sigma, mission.seed),
-        mass_table(vehicle.mass, com_error),
+        mass_table(_weighed_wrong(mission), com_error),
         propellant_kg,
         start.rcs_propellant_kg,
     )
+
+
+def _weighed_wrong(mission: Mission) -> MassProperties:
+    """Mass properties with the mass that nobody knows of, which sits at the dry centre of mass."""
+    errors = [one.fault for one in mission.faults_of("vehicle") if isinstance(one.fault, MassError)]
+    mass = mission.vehicle.mass
+    return mass.model_copy(update={"dry_kg": mass.dry_kg + sum(error.dry_mass_kg for error in errors)})
 
 
 def nominal_thrusters(vehicle: Vehicle) -> Array:

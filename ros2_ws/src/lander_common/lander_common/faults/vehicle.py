@@ -45,10 +45,10 @@ class StuckOpen(EngineFault):
 
 
 class Slow(EngineFault):
-    """The valve moves late."""
+    """Thrust builds up and dies away slowly."""
 
     kind: Literal["slow"]
-    delay_s: float = Field(gt=0, le=1.0, description="in addition to the delay of the valve, in whole ticks")
+    time_constant_s: float = Field(gt=0, le=5.0, description="added to those of the build-up and the tail-off")
 
 
 class TankFault(DeviceFault):
