@@ -277,7 +277,7 @@ def descent(tmp_path: Path, arguments: Mapping[str, str]) -> list[ProcessPlan]:
 
 
 def test_the_descent_starts_every_node_of_the_architecture_from_its_package(tmp_path: Path) -> None:
-    started = {p.name: Path(p.command[0]).parent.name for p in descent(tmp_path, {})}
+    started = {p.name: Path(p.command[0]).parent.name for p in descent(tmp_path, {"camera": "true"})}
     assert started == {node.name: node.package for node in architecture().nodes.values()}
 
 

@@ -15,6 +15,7 @@ setup(
     entry_points={
         "console_scripts": [
             "imu = lander_sensors.imu_node:main",
+            "camera = lander_sensors.camera_node:main",
             "rangefinder = lander_sensors.rangefinder_node:main",
         ],
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from lander_common.mission import Mission, NonNegative, Positive
@@ -48,18 +49,23 @@ class MapParameters(Parameters):
 
 def map_path(mission: Mission) -> Path:
     """File of the map of a mission, by everything that makes it what it is."""
-    parts = {kind: mission.resolved()[kind] for kind in ("map", "terrain", "site")}
+    return map_file(mission, "maps", _METHOD, ("map", "terrain", "site"))
+
+
+def map_file(mission: Mission, folder: str, method: int, kinds: Sequence[str]) -> Path:
+    """File of a product that some parts of a mission's description make what it is."""
+    parts = {kind: mission.resolved()[kind] for kind in kinds}
     mistakes = [one.fault.model_dump() for one in mission.faults_of("map")]
     if mistakes:
         parts["faults"] = mistakes
-    text = json.dumps([_METHOD, parts], sort_keys=True, default=str)
-    return map_folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+    text = json.dumps([method, parts], sort_keys=True, default=str)
+    return map_folder(folder) / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
 
 
-def map_folder() -> Path:
+def map_folder(folder: str) -> Path:
     """Where maps are kept: under $XDG_CACHE_HOME, else in build/ beside config/."""
     cache = os.environ.get("XDG_CACHE_HOME")
-    return Path(cache) / "frigoris" / "maps" if cache else config_root().parent / "build" / "maps"
+    return Path(cache) / "frigoris" / folder if cache else config_root().parent / "build" / folder
 
 
 def mission_map(mission: Mission) -> OnboardMap:

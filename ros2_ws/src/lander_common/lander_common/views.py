@@ -61,6 +61,39 @@ def rangefinder_scan(measurement: Message) -> Message:
     )
 
 
+def camera_image(frame: Message) -> Message:
+    """The frame as sensor_msgs/Image; an empty one where the camera has none."""
+    return message_type("sensor_msgs/msg/Image")(
+        header=_header(frame, "camera_optical"),
+        height=frame.height,
+        width=frame.width,
+        encoding="mono8",
+        is_bigendian=0,
+        step=frame.width,
+        data=frame.data,
+    )
+
+
+def camera_info(frame: Message) -> Message:
+    """Lens and imager as sensor_msgs/CameraInfo."""
+    f, (u, v) = float(frame.focal_px), (float(value) for value in frame.centre_px)
+    return message_type("sensor_msgs/msg/CameraInfo")(
+        header=_header(frame, "camera_optical"),
+        height=frame.height,
+        width=frame.width,
+        distortion_model="plumb_bob",
+        d=np.array([*frame.distortion, 0.0, 0.0, 0.0]),
+        k=np.array([f, 0.0, u, 0.0, f, v, 0.0, 0.0, 1.0]),
+        r=np.eye(3).ravel(),
+        p=np.array([f, 0.0, u, 0.0, 0.0, f, v, 0.0, 0.0, 0.0, 1.0, 0.0]),
+        binning_x=0,
+        binning_y=0,
+        roi=message_type("sensor_msgs/msg/RegionOfInterest")(
+            x_offset=0, y_offset=0, height=0, width=0, do_rectify=False
+        ),
+    )
+
+
 def odometry(state: Message) -> Message:
     """The estimate as nav_msgs/Odometry: pose in site, velocity in body."""
     from lander_common.quaternion import conjugate, rotate

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -47,8 +47,8 @@ class Request:
     stop_after_s: float = 0.0
     domain: int | None = None
 
-    def arguments(self, folder: Path) -> dict[str, str]:
-        """The arguments of the launch file."""
+    def arguments(self, folder: Path, members: Collection[str]) -> dict[str, str]:
+        """The arguments of the launch file; `members`: the nodes of the scenario."""
         return {
             "scenario": self.scenario,
             "seed": str(self.seed),
@@ -56,6 +56,7 @@ class Request:
             **self.choices,
             "settings": "\n".join(f"{key}={value}" for key, value in self.settings.items()),
             "record": str(self.record).lower(),
+            "camera": str("camera" in members).lower(),
             "stop_after": str(self.stop_after_s),
             "out": str(folder),
         }
@@ -166,7 +167,8 @@ def run(request: Request, out: Path | None) -> int:
 def fly_over_dds(request: Request, folder: RunFolder, about: Mapping[str, Any]) -> Verdict:
     """Launch the nodes and wait for their end; return the verdict."""
     try:
-        plans = plan(project_root() / LAUNCH_FILE, request.arguments(folder.path), os.environ)
+        members = resolve(request.scenario, request.seed).scenario.members
+        plans = plan(project_root() / LAUNCH_FILE, request.arguments(folder.path, members), os.environ)
         with nullcontext(request.domain) if request.domain is not None else free_domain() as domain:
             click.echo(f"to listen: export ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST")
             with display(sys.stdout) as shown:
