@@ -30,6 +30,8 @@ from lander_tools.project import project_root
 
 DESCENT = project_root() / "launch" / "descent.launch.yaml"
 RUN_ARGUMENTS = {"scenario", "seed", "rate", "vehicle", "site", "start", "settings", "record", "stop_after", "out"}
+OPTIONAL_NODES = {"camera"}  # an argument of the launch file each
+OPTIONAL_NODES = {"camera"}  # an argument of the launch file each
 Write = Callable[..., Path]
 
 
@@ -277,7 +279,7 @@ def descent(tmp_path: Path, arguments: Mapping[str, str]) -> list[ProcessPlan]:
 
 
 def test_the_descent_starts_every_node_of_the_architecture_from_its_package(tmp_path: Path) -> None:
-    started = {p.name: Path(p.command[0]).parent.name for p in descent(tmp_path, {"camera": "true"})}
+    started = {p.name: Path(p.command[0]).parent.name for p in descent(tmp_path, dict.fromkeys(OPTIONAL_NODES, "true"))}
     assert started == {node.name: node.package for node in architecture().nodes.values()}
 
 
@@ -300,7 +302,7 @@ def test_the_descent_ends_with_physics_and_has_a_recorder_only_where_it_records(
 
 def test_every_argument_of_the_descent_has_a_default_and_a_description() -> None:
     arguments = declared_arguments(DESCENT)
-    assert {a.name for a in arguments} == RUN_ARGUMENTS
+    assert {a.name for a in arguments} == RUN_ARGUMENTS | OPTIONAL_NODES
     assert all(a.description and a.default is not None for a in arguments)
 
 
