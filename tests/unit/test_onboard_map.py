@@ -65,10 +65,12 @@ def test_arrays_are_read_as_single_places_are() -> None:
 
 def test_a_map_survives_its_file(tmp_path: Path) -> None:
     onboard_map = OnboardMap.from_grids([plane(20.0, 1000.0, 0.1, -0.05), level_grid(60.0, 5e3, 15.0)])
+    onboard_map.target = (30.0, -12.0, 3.6)
     onboard_map.save(tmp_path / "maps" / "map.npz")
     again = OnboardMap.load(tmp_path / "maps" / "map.npz")
     np.testing.assert_array_equal(again.table, onboard_map.table)
     np.testing.assert_array_equal(again.values, onboard_map.values)
+    assert again.target == OnboardMap.load_target(tmp_path / "maps" / "map.npz") == onboard_map.target
 
 
 def mission(**settings: str) -> Mission:

@@ -30,7 +30,7 @@ FULL_ON = np.array([inf] * 7 + [0.0] * 8)
 
 @cache
 def _mission(dispersions: str, seed: int, settings: tuple[tuple[str, str], ...]) -> Mission:
-    return resolve("nominal", seed, {"terrain": "flat", "dispersions": dispersions}, dict(settings))
+    return resolve("nominal", seed, {"terrain": "flat", "map": "flat", "dispersions": dispersions}, dict(settings))
 
 
 def mission(dispersions: str = "none", seed: int = 1, **settings: str) -> Mission:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lander_common.mission import Mission, NonNegative, Positive
-from lander_common.onboard_map import OnboardMap, level_grid
+from lander_common.onboard_map import OnboardMap, Place, level_grid
 from lander_runtime.config import ConfigError, Parameters, config_root
 
-_METHOD = 1  # of making maps: a change of it makes new ones
+_METHOD = 2  # of making maps: a change of it makes new ones
 
 
 class Accuracy(Parameters):
@@ -37,6 +37,14 @@ class Zone(Accuracy):
         return float((self.height_sigma_m**2 + self.detail_m**2) ** 0.5)
 
 
+class TargetChoice(Parameters):
+    """How the place to aim at is chosen on the map."""
+
+    within_m: Positive  # of the site's centre: the landing zone
+    miss_sigma_m: Positive  # of the landing about the place aimed at, per axis, registration of the map included
+    slope_deg: Positive  # of the plane through the pads: steeper counts as a hazard
+
+
 class MapParameters(Parameters):
     """config/map/*.yaml."""
 
@@ -45,6 +53,7 @@ class MapParameters(Parameters):
     registration_m: NonNegative  # of the whole map against the terrain, 1-sigma per axis
     outside: Accuracy  # of level ground, where no zone reaches
     zones: tuple[Zone, ...]
+    target: TargetChoice | None  # null: the site's centre
 
 
 def map_path(mission: Mission) -> Path:
@@ -76,7 +85,19 @@ def mission_map(mission: Mission) -> OnboardMap:
         return OnboardMap.from_grids(
             [level_grid(outside.height_sigma_m, outside.correlation_m, parameters.registration_m)]
         )
+    return OnboardMap.load(_made(mission))
+
+
+def mission_target(mission: Mission) -> Place:
+    """Where a mission is to land, in site, m: the choice on its map. Raises ConfigError where that has not been made.
+
+    Map coordinates are taken for those of site: within a landing zone the two differ by millimetres.
+    """
+    return OnboardMap.load_target(_made(mission)) if mission.part("map", MapParameters).target else (0.0, 0.0, 0.0)
+
+
+def _made(mission: Mission) -> Path:
     path = map_path(mission)
     if not path.is_file():
-        raise ConfigError([f"map {parameters.name!r} has not been made: `./lander map` makes it"])
-    return OnboardMap.load(path)
+        raise ConfigError([f"map {mission.part('map', MapParameters).name!r} has not been made: `./lander map` makes it"])
+    return path

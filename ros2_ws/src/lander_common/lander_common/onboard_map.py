@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Place = tuple[float, float, float]  # map coordinates and height, m
 
 _LEVEL_SAMPLES, _LEVEL_SPACING_M = 12, 200_000.0  # level ground as far as 1100 km
 
@@ -42,11 +43,15 @@ class MapGrid:
 
 
 class OnboardMap:
-    """Nested grids as two arrays, which numba code takes: `table` (grids, 9) and `values` (all heights, float32)."""
+    """Nested grids as two arrays, which numba code takes: `table` (grids, 9) and `values` (all heights, float32).
 
-    def __init__(self, table: Array, values: NDArray[np.float32]) -> None:
+    `target`: where to land, chosen on this map before flight.
+    """
+
+    def __init__(self, table: Array, values: NDArray[np.float32], target: Place = (0.0, 0.0, 0.0)) -> None:
         self.table = table
         self.values = values
+        self.target = target
 
     @classmethod
     def from_grids(cls, grids: Sequence[MapGrid]) -> OnboardMap:
@@ -60,13 +65,19 @@ class OnboardMap:
     def load(cls, path: Path) -> OnboardMap:
         """Map from its file. Raises OSError where it cannot be read."""
         with np.load(path, allow_pickle=False) as file:
-            return cls(file["table"], file["values"])
+            return cls(file["table"], file["values"], _place(file["target"]))
+
+    @staticmethod
+    def load_target(path: Path) -> Place:
+        """The target alone, from the map's file. Raises OSError where it cannot be read."""
+        with np.load(path, allow_pickle=False) as file:
+            return _place(file["target"])
 
     def save(self, path: Path) -> None:
         """Write the map; a reader never sees half a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.partial.npz")
-        np.savez(partial, table=self.table, values=self.values)
+        np.savez(partial, table=self.table, values=self.values, target=self.target)
         partial.replace(path)
 
     def height(self, e: float, n: float) -> float:
@@ -84,6 +95,11 @@ class OnboardMap:
         east = (self.height(e + step, n) - self.height(e - step, n)) / (2.0 * step)
         north = (self.height(e, n + step) - self.height(e, n - step)) / (2.0 * step)
         return east, north
+
+
+def _place(values: Array) -> Place:
+    e, n, h = values.tolist()
+    return e, n, h
 
 
 def level_grid(sigma_m: float, correlation_m: float, registration_m: float) -> MapGrid:

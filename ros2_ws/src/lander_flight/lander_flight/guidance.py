@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lander_common.mission import Mission
+from lander_common.mission_map import mission_target
 from lander_common.moon import GM_M3_S2
 from lander_common.quaternion import IDENTITY, Quaternion, Vector
 from lander_common.start import NominalStart, nominal_start
@@ -37,7 +38,6 @@ from lander_runtime.messages import GuidanceCommand
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 LEFT: Vector = (0.0, 1.0, 0.0)
-UP: Vector = (0.0, 0.0, 1.0)
 AT_REST: Vector = (0.0, 0.0, 0.0)
 
 
@@ -51,7 +51,7 @@ class Guidance(Subsystem):
 
     def __init__(self, mission: Mission) -> None:
         self._parameters = p = mission.part("guidance", GuidanceParameters)
-        self._frame = ApproachFrame(mission.site_frame, mission.site.approach_azimuth_deg)
+        self._frame = ApproachFrame(mission.site_frame, mission.site.approach_azimuth_deg, mission_target(mission))
         self._radius_m = mission.site_frame.radius_m
         self._estimate = ThrustEstimate(mission, p.estimator)
         self._start = start = nominal_start(mission)
@@ -110,7 +110,7 @@ class Guidance(Subsystem):
         message = inputs.fresh("navigation_state")
         if message is None or not _is_sound(message):
             return None
-        x, y, z = self._frame.from_site(_vector(message.r_lander_site))
+        x, y, z = self._frame.place(_vector(message.r_lander_site))
         return LanderState(
             time_s=tick.time_s,
             r_mci=_vector(message.r_lander_mci),
@@ -303,7 +303,7 @@ class Guidance(Subsystem):
 
     def _range_to_go(self, state: LanderState) -> float:
         """Along the ground to the target, m."""
-        return self._radius_m * angle_between(unit(state.r_mci), self._frame.to_mci(UP, state.time_s))
+        return self._radius_m * angle_between(unit(state.r_mci), self._frame.to_mci(self._frame.up_target, state.time_s))
 
 
 def _is_sound(message: Any) -> bool:

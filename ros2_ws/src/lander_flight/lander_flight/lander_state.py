@@ -66,15 +66,26 @@ NOTHING = Demand()
 
 
 class ApproachFrame:
-    """Turns vectors between site, approach and mci."""
+    """Turns vectors between site, approach and mci.
 
-    def __init__(self, site: SiteFrame, azimuth_deg: float) -> None:
+    The target, m in site, is the origin of approach; the axes are those at the site's centre.
+    """
+
+    def __init__(self, site: SiteFrame, azimuth_deg: float, target_site: Vector = (0.0, 0.0, 0.0)) -> None:
         a = radians(azimuth_deg)
         self._sin, self._cos = sin(a), cos(a)
         R_site_approach = np.array([[sin(a), -cos(a), 0.0], [cos(a), sin(a), 0.0], [0.0, 0.0, 1.0]])
         self.R_mcmf_approach: Array = site.R_mcmf_site @ R_site_approach
-        self.r_target_mcmf: Array = site.r_site_mcmf
+        self.r_target_mcmf: Array = site.r_site_mcmf + site.R_mcmf_site @ np.array(target_site)
+        x, y, z = (self.R_mcmf_approach.T @ self.r_target_mcmf).tolist()
+        self.up_target: Vector = unit((x, y, z))  # along the local radius at the target, in approach
+        self._target_site = target_site
         self._rows: list[Vector] = [(row[0], row[1], row[2]) for row in self.R_mcmf_approach.tolist()]
+
+    def place(self, r_site: Vector) -> Vector:
+        """A place in approach from one in site."""
+        x, y, z = self._target_site
+        return self.from_site((r_site[0] - x, r_site[1] - y, r_site[2] - z))
 
     def from_site(self, v: Vector) -> Vector:
         """A vector in approach from one in site."""

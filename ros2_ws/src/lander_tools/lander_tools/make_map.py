@@ -22,6 +22,7 @@ from lander_runtime.config import find, load
 from lander_runtime.rng import stream
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
+from lander_tools.choose_target import safest_target
 
 Array = NDArray[np.float64]
 Box = tuple[float, float, float, float]  # west, south, east, north, m
@@ -44,7 +45,7 @@ def ensure_map(mission: Mission) -> Path | None:
 
 
 def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
-    """The map of a mission; `terrain` is that of the mission where it is at hand already."""
+    """The map of a mission, its target chosen; `terrain` is that of the mission where it is at hand already."""
     parameters = mission.part("map", MapParameters)
     surveyed = terrain or Terrain.build(_surveyed_terrain(mission), mission.site, mission.site.ground_seed)
     random = stream(mission.site.ground_seed, "map")
@@ -56,7 +57,11 @@ def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
         boxes = tiles(zone, mission.site.approach_azimuth_deg)
         errors = HeightErrors(zone, boxes, random)
         grids += [_grid(surveyed, zone, box, shift, errors, parameters.registration_m) for box in boxes]
-    return OnboardMap.from_grids(grids)
+    made = OnboardMap.from_grids(grids)
+    if parameters.target:
+        finest = min(parameters.zones, key=lambda zone: zone.spacing_m)
+        made.target = safest_target(made, finest, parameters.target, mission.vehicle.legs.pad_radius_m)
+    return made
 
 
 def _surveyed_terrain(mission: Mission) -> TerrainParameters:

@@ -19,6 +19,7 @@ from numba import njit
 
 from lander_common.frames import Array, SiteFrame
 from lander_common.mission import Mission, resolve
+from lander_common.mission_map import mission_target
 from lander_common.moon import GM_M3_S2, ROTATION_RATE_RAD_S, STANDARD_GRAVITY_M_S2
 from lander_common.quaternion import (
     Quaternion,
@@ -149,7 +150,7 @@ class PointMassFlight:
             vertical_m_s=-float(v_site[2]),
             horizontal_m_s=float(np.hypot(v_site[0], v_site[1])),
             tilt_deg=90.0 - self._pitch_deg(),
-            miss_m=float(np.hypot(r_site[0], r_site[1])),
+            miss_m=float(np.hypot(*(r_site - mission_target(self._mission))[:2])),
             propellant_kg=self._start_kg - self.mass_kg,
             log=self.log,
         )

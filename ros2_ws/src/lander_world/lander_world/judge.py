@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lander_common.mission import Mission
+from lander_common.mission_map import mission_target
 from lander_runtime.messages import LandingResult, Message
 from lander_terrain.terrain import Terrain
 from lander_world.contact import BROKEN, LOAD
@@ -31,6 +32,7 @@ class Judge:
         self._world = world
         self._terrain = terrain
         self._limits = limits
+        self._target_east_m, self._target_north_m, _ = mission_target(mission)
         self._pad_radius_m = mission.vehicle.legs.pad_radius_m
         self._time_limit_s = mission.start.time_limit_s
         self._loaded_kg = float(world.plant.tanks.sum())
@@ -142,7 +144,7 @@ class Judge:
             horizontal_speed_m_s=at.horizontal_speed_m_s,
             tilt_deg=at.tilt_deg,
             rate_deg_s=at.rate_deg_s,
-            miss_m=hypot(e, n),
+            miss_m=hypot(e - self._target_east_m, n - self._target_north_m),
             slope_deg=self._slope_deg,
             altitude_error_m=0.0,
             rest_tilt_deg=max(now.tilt_deg - slope_deg, 0.0) if self._touchdown is not None else 0.0,

@@ -36,7 +36,8 @@ def terrain_of(config: Mapping[str, Any]) -> Terrain | None:
     """The terrain that was flown over, from the run's resolved configuration; None where that does not say."""
     try:
         site = Site(*(float(config["site"][key]) for key in ("latitude_deg", "longitude_deg", "elevation_m")))
-        return Terrain.build(TerrainParameters.model_validate(config["terrain"]), site, int(config["seed"]))
+        seed = int(config["site"]["ground_seed"])
+        return Terrain.build(TerrainParameters.model_validate(config["terrain"]), site, seed)
     except (KeyError, TypeError, ValueError):  # pydantic's and the terrain's own errors are ValueErrors
         return None
 
