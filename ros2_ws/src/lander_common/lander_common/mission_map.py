@@ -99,5 +99,7 @@ def mission_target(mission: Mission) -> Place:
 def _made(mission: Mission) -> Path:
     path = map_path(mission)
     if not path.is_file():
-        raise ConfigError([f"map {mission.part('map', MapParameters).name!r} has not been made: `./lander map` makes it"])
+        raise ConfigError(
+            [f"map {mission.part('map', MapParameters).name!r} has not been made: `./lander map` makes it"]
+        )
     return path

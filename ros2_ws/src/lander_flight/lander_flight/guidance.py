@@ -303,7 +303,9 @@ class Guidance(Subsystem):
 
     def _range_to_go(self, state: LanderState) -> float:
         """Along the ground to the target, m."""
-        return self._radius_m * angle_between(unit(state.r_mci), self._frame.to_mci(self._frame.up_target, state.time_s))
+        return self._radius_m * angle_between(
+            unit(state.r_mci), self._frame.to_mci(self._frame.up_target, state.time_s)
+        )
 
 
 def _is_sound(message: Any) -> bool:
