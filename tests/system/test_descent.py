@@ -10,6 +10,8 @@ from tests.system import runs
 from lander_common.mission import resolve
 from lander_runtime.architecture import architecture
 from lander_tools.bag import Bag
+from lander_tools.columns import gather
+from lander_tools.diff import compare
 from lander_tools.fly import fly
 from lander_tools.sequence import check_sequence
 
@@ -93,6 +95,24 @@ def test_another_seed_is_another_run_and_the_same_seed_the_same(tmp_path: Path) 
         runs.run(tmp_path / name, "--seed", seed, "--stop-after", SHORT_S, "--no-record")
         digests.append(runs.record(tmp_path / name)["digest"])
     assert digests[0] == digests[1] != digests[2]
+
+
+def standard_messages(bag: Bag) -> dict[str, list[bytes]]:
+    names = [topic.name for topic in architecture().topics.values() if topic.role == "view"]
+    messages = gather(bag, names)  # over DDS they are filled up to a multiple of four bytes
+    return {name: [bag.canonical(name, data) for data in messages[name]] for name in names}
+
+
+def test_the_bag_of_a_flight_in_one_process_holds_the_same_messages(tmp_path: Path) -> None:
+    for name, transport in (("dds", "lockstep"), ("alone", "in-process")):
+        runs.run(tmp_path / name, "--stop-after", SHORT_S, "--transport", transport)
+    with Bag(tmp_path / "dds") as dds, Bag(tmp_path / "alone") as alone:
+        assert compare(dds, alone).same
+        views, as_over_dds = standard_messages(alone), standard_messages(dds)
+    clock = architecture().topics["clock"].name  # best effort: may lose some
+    assert set(as_over_dds.pop(clock)) <= set(views.pop(clock))
+    assert views == as_over_dds
+    assert runs.record(tmp_path / "dds")["digest"] == runs.record(tmp_path / "alone")["digest"]
 
 
 def test_a_wrong_configuration_is_one_clear_message_and_status_2(tmp_path: Path) -> None:

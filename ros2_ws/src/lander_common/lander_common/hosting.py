@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -10,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from lander_common.mission import Mission, resolve
-from lander_runtime.conductor import RUN_RECORD_FILE
+from lander_common.views import VIEWS
 from lander_runtime.ros_conductor import ConductorHost
 from lander_runtime.ros_host import Blueprint, RunOptions, run_host
 from lander_runtime.ros_member import MemberHost
 from lander_runtime.subsystem import Subsystem
+
+EXIT_NO_RECORD = 4
 
 
 def mission_of(options: RunOptions) -> Mission:
@@ -27,7 +28,7 @@ def split_setting(text: str) -> tuple[str, str]:
     """`key=value` as a pair. Raises ValueError for anything else."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise ValueError(f"--set {text}: expected key=value, such as navigation.gate_sigma=4")
+        raise ValueError(f"--set {text}: expected key=value, such as navigation.range_gate.accept_sigma=4")
     return key, value
 
 
@@ -43,6 +44,7 @@ def blueprint(name: str, build: Callable[[Mission], Subsystem | None], **extras:
         build=lambda options: build(mission_of(options)),
         members=members_of,
         parameters=partial(_shown_parameters, name),
+        views=VIEWS,
         **extras,
     )
 
@@ -61,11 +63,13 @@ def conduct(subsystem: type[Subsystem], host_type: type[ConductorHost], **extras
 
 def leave_record(host: ConductorHost) -> int:
     """Write what the conductor counted, and what it kept of the result, to the run folder, if there is one."""
-    if host.options.out:
-        folder = Path(host.options.out)
-        folder.mkdir(parents=True, exist_ok=True)
-        record = host.record.summary() | {"rate": host.options.rate, "result": host.outcome()}
-        (folder / RUN_RECORD_FILE).write_text(json.dumps(record, indent=2))
+    if not host.options.out:
+        return 0
+    try:
+        host.record.write(Path(host.options.out), host.options.rate, host.outcome())
+    except OSError as error:
+        host.get_logger().error(f"the run is over, but its record cannot be written: {error}")
+        return EXIT_NO_RECORD
     return 0
 
 

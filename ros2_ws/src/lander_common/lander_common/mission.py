@@ -227,13 +227,13 @@ def resolve(
 ) -> Mission:
     """Read, override and validate what describes a run.
 
+    `scenario` may also be the resolved.yaml that a run left: then nothing is read from config/, unless by `choices`.
     `choices` replace parts of the scenario (`{"vehicle": "apex1"}`; empty ones are ignored); `settings` replace single
-    values (`{"navigation.gate_sigma": "4"}`). Raises ConfigError with all mistakes of the first file that has any.
+    values (`{"navigation.range_gate.accept_sigma": "4"}`). Raises ConfigError with all mistakes of the first file that has any.
     """
-    document = read(find("scenario", scenario))
-    parts = {**document.parse(Scenario).parts, **{kind: name for kind, name in (choices or {}).items() if name}}
-    document.data["parts"] = parts
-    documents = {"scenario": document, **{kind: read(find(kind, name)) for kind, name in parts.items()}}
+    chosen = {kind: name for kind, name in (choices or {}).items() if name}
+    documents = _documents(read(find("scenario", scenario)), chosen)
+    document, parts = documents["scenario"], documents["scenario"].data["parts"]
     for key, value in (settings or {}).items():
         _set(documents, key, value)
     missing = [kind for kind in _KINDS if kind not in parts]
@@ -243,6 +243,17 @@ def resolve(
     made = Mission(scenario=document.parse(Scenario), seed=seed, documents=documents, **parsed)
     check(document, made.scenario.faults, made.start.time_limit_s, made.vehicle.thruster_counts)
     return made
+
+
+def _documents(file: Document, choices: Mapping[str, str]) -> dict[str, Document]:
+    """The scenario and every part that it names, by kind, from their files or from one file that holds them all."""
+    if isinstance(file.data, Mapping) and isinstance(file.data.get("scenario"), Mapping):
+        documents, to_read = {kind: file.section(kind) for kind in file.data if kind != "seed"}, dict(choices)
+    else:
+        documents, to_read = {"scenario": file}, {**file.parse(Scenario).parts, **choices}
+    scenario = documents["scenario"]
+    scenario.data["parts"] = {**scenario.parse(Scenario).parts, **choices}
+    return documents | {kind: read(find(kind, name)) for kind, name in to_read.items()}
 
 
 def _set(documents: Mapping[str, Document], key: str, value: str) -> None:

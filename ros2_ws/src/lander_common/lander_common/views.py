@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lander_runtime.messages import Message, message_type
+
+View = Callable[[Message], Message]  # from a message of ours to the standard message that tools know
 
 
 def _vector(values: Any) -> Message:
@@ -145,3 +148,13 @@ def diagnostics(health: Message) -> Message:
 
 def _diagonal(sigma: Any) -> Any:
     return np.diag(np.square(sigma)).ravel()
+
+
+VIEWS: dict[str, View] = {
+    "clock": clock,
+    "imu_data": imu_data,
+    "rangefinder_scan": rangefinder_scan,
+    "odometry": odometry,
+    "tf": tf,
+    "diagnostics": diagnostics,
+}  # key of a `view` topic -> how its messages are derived from those of the topic that it is `of`

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from lander_common.hosting import serve
-from lander_common.views import diagnostics
 from lander_flight.health import Health
 
 
 def main() -> None:
     """Run the node."""
-    serve(Health, views={"diagnostics": diagnostics})
+    serve(Health)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from lander_common.hosting import serve
-from lander_common.views import odometry, tf
 from lander_flight.navigation import Navigation
 
 
 def main() -> None:
     """Run the node."""
-    serve(Navigation, views={"odometry": odometry, "tf": tf})
+    serve(Navigation)

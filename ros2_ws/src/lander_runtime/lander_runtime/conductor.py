@@ -5,8 +5,10 @@ Sans-I/O like `lander_runtime.member`; the loop around it is in `lander_runtime.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from lander_runtime.messages import Message, peek_tick
 from lander_runtime.subsystem import Inputs, Tick
 
 RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder: its counts and the result
+EPOCH = 1  # of the run that acknowledgements are for: a late one of another counts for nothing
 CREDIT_TICKS = 64  # how far a member outside the control chain may lag; well under the depth of a `stream` topic
 
 
@@ -52,6 +55,15 @@ class RunRecord:
         delays = data.pop("command_delay_s")
         p50, p99 = np.percentile(delays, [50, 99]).tolist() if delays else (None, None)
         return data | {"command_delay_p50_s": p50, "command_delay_p99_s": p99}
+
+    def write(self, folder: Path, rate: float, result: Mapping[str, Any]) -> None:
+        """Leave the record in a run folder, with the rate and the fields of the result, if there is one.
+
+        Raises OSError.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        record = self.summary() | {"rate": rate, "result": dict(result)}
+        (folder / RUN_RECORD_FILE).write_text(json.dumps(record, indent=2), encoding="utf-8")
 
     @property
     def real_time_factor(self) -> float:

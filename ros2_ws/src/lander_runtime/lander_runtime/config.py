@@ -142,9 +142,16 @@ def override(document: Document, key: str, value: str) -> None:
             raise ConfigError([f"--set {key}: {'.'.join(parents[: depth + 1])!r} is not in {document.path}"])
         node = node[part]
     if not isinstance(node, Mapping) or last not in node:
-        present = list(node) if isinstance(node, Mapping) else []
-        raise ConfigError([f"--set {key}: no such key in {document.path}{did_you_mean(last, present)}"])
+        known = list(_dotted(document.data))
+        raise ConfigError([f"--set {key}: no such key in {document.path}{did_you_mean(key, known)}"])
     node[last] = YAML().load(value)  # type: ignore[index]
+
+
+def _dotted(data: Any, prefix: str = "") -> Iterator[str]:
+    """`a.b.c` of every value in a document."""
+    for key, value in data.items() if isinstance(data, Mapping) else ():
+        yield f"{prefix}{key}"
+        yield from _dotted(value, f"{prefix}{key}.")
 
 
 def did_you_mean(wrong: str, known: Sequence[str]) -> str:

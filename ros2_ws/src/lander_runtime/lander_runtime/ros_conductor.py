@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from lander_runtime.architecture import Topic
-from lander_runtime.conductor import CREDIT_TICKS, Conductor, RunRecord
+from lander_runtime.conductor import CREDIT_TICKS, EPOCH, Conductor, RunRecord
 from lander_runtime.messages import NodeEvent, decode
 from lander_runtime.messages import Tick as TickMessage
-from lander_runtime.ros_host import EPOCH, FAREWELL_S, IDLE_S, Host
+from lander_runtime.ros_host import FAREWELL_S, IDLE_S, Host
 from lander_runtime.subsystem import Tick, TimeOwner
 
 _FIRST_TICKS = 100

@@ -26,8 +26,6 @@ from lander_runtime.messages import Message, encode, header_message
 from lander_runtime.subsystem import Outputs, Subsystem, Tick, stamped
 
 View = Callable[[Message], Message]  # from a message of ours to the standard message that tools know
-EPOCH = 1
-
 IDLE_S = 0.05  # a node that has waited this long says how far it is
 _SERVICE_PERIOD_S = 0.1  # between looks at parameters, lifecycle and services
 _CALLS_A_LOOK = 3  # at most: each costs about 0.3 ms even where nobody called

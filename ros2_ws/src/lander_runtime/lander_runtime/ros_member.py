@@ -7,10 +7,11 @@ import time
 import numpy as np
 
 from lander_runtime.architecture import Topic
+from lander_runtime.conductor import EPOCH
 from lander_runtime.digest import DIGEST_BYTES
 from lander_runtime.member import Member
 from lander_runtime.messages import Message, NodeEvent, TickDone, decode
-from lander_runtime.ros_host import EPOCH, IDLE_S, Host, LostContactError
+from lander_runtime.ros_host import IDLE_S, Host, LostContactError
 from lander_runtime.subsystem import Tick
 
 _ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from lander_common.hosting import serve
-from lander_common.views import rangefinder_scan
 from lander_sensors.rangefinder import Rangefinder
 
 
 def main() -> None:
     """Run the node."""
-    serve(Rangefinder, views={"rangefinder_scan": rangefinder_scan})
+    serve(Rangefinder)

@@ -141,6 +141,15 @@ class Bag:
         with _explained(self.path):
             return store.deserialize_cdr(data, type_name)
 
+    def canonical(self, topic: str, data: bytes) -> bytes:
+        """The same message with its padding zeroed, so that equal messages have equal bytes whoever encoded them.
+
+        Raises BagError.
+        """
+        type_name, message = self.topics[topic].type, self.decode(topic, data)
+        with _explained(self.path):
+            return bytes(self.types(type_name).serialize_cdr(message, type_name))
+
     def types(self, type_name: str) -> Typestore:
         """Where to find a type: in this installation where the bag means the same by it, else in the bag itself."""
         with _explained(self.path):

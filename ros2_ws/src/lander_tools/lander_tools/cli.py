@@ -15,6 +15,7 @@ COMMANDS = {
     "scenarios": ("lander_tools.scenarios", "List what can be flown."),
     "topics": ("lander_tools.topics", "List every topic with type, rate, publisher, subscribers."),
     "report": ("lander_tools.report", "Draw the report of a run."),
+    "diff": ("lander_tools.diff", "Say where two runs first part."),
     "recover": ("lander_tools.recover", "Restore a bag that was not finished or is damaged."),
     "bench": ("lander_tools.bench", "Measure speed, delay, CPU and memory of the running system."),
     "setup": ("lander_tools.set_up", "Set everything up, and do nothing else."),

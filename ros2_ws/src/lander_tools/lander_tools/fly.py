@@ -1,76 +1,32 @@
-"""Fly a mission in this process: no ROS, no sockets, no threads."""
+"""Fly a mission in this process: no ROS, no sockets, no threads.
+
+`from lander_tools import fly` must cost nothing, and must work where nothing is installed yet (the set-up is in this
+package too): what flies is imported when something flies.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lander_common.mission import Mission, resolve
-from lander_runtime.architecture import architecture
-from lander_runtime.inprocess import InProcessRun, Observer
-from lander_runtime.messages import Message
-from lander_runtime.subsystem import Subsystem, Tick
-from lander_tools.make_map import ensure_map
+if TYPE_CHECKING:
+    from lander_common.mission import Mission
+    from lander_runtime.inprocess import Observer
+    from lander_runtime.messages import Message
 
 
 @dataclass(frozen=True)
 class Flight:
     """What came of a flight."""
 
-    result: Message  # lander_interfaces/msg/LandingResult
+    result: Message | None  # lander_interfaces/msg/LandingResult; None where the flight was broken off
     digest: str
     ticks: int
     sim_time_s: float
-
-
-def subsystem(name: str, mission: Mission) -> Subsystem:
-    """The subsystem of a node: class `PayloadManager` in module `payload_manager` of the node's package."""
-    module = import_module(f"{architecture().nodes[name].package}.{name}")
-    cls = getattr(module, "".join(word.capitalize() for word in name.split("_")))
-    built: Subsystem = cls(mission)
-    return built
-
-
-class InProcessFlight:
-    """A flight that is stepped by hand; `fly` flies one to its end."""
-
-    def __init__(
-        self,
-        scenario: str,
-        seed: int,
-        choices: Mapping[str, str] | None = None,
-        settings: Mapping[str, str] | None = None,
-        observers: Sequence[Observer] = (),
-    ) -> None:
-        """Build every member. Raises ConfigError where the description is wrong."""
-        self.mission = resolve(scenario, seed, choices, settings)
-        ensure_map(self.mission)
-        members = [subsystem(name, self.mission) for name in self.mission.scenario.members]
-        self._results: list[Message] = []
-        self._run = InProcessRun(members, [*observers, self._keep_result])
-
-    @property
-    def finished(self) -> bool:
-        """Whether the flight is over."""
-        return self._run.finished
-
-    @property
-    def tick(self) -> Tick:
-        """The tick that was stepped last."""
-        return self._run.tick
-
-    def step(self) -> None:
-        """One tick."""
-        self._run.step()
-
-    def outcome(self) -> Flight:
-        """What came of it; to be asked when it is finished."""
-        return Flight(self._results[-1], self._run.digest(), self.tick.seq + 1, self.tick.time_s)
-
-    def _keep_result(self, _tick: Tick, key: str, message: Message, _data: bytes) -> None:
-        if key == "result":
-            self._results.append(message)
+    recording_failure: str = ""  # why the bag ends early, or there is none
 
 
 def fly(
@@ -79,9 +35,26 @@ def fly(
     choices: Mapping[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
     observers: Sequence[Observer] = (),
+    record: Path | None = None,
+    stop_after_s: float = 0.0,
 ) -> Flight:
-    """Fly a scenario to its end. Raises ConfigError where its description is wrong."""
-    flight = InProcessFlight(scenario, seed, choices, settings, observers)
-    while not flight.finished:
-        flight.step()
+    """Fly a scenario to its end, or break it off after so many seconds of flight (0: never).
+
+    `scenario`, `choices` and `settings` as in `lander_common.mission.resolve`; `record`: folder of the bag to be written.
+    Raises ConfigError where the description is wrong; a bag that cannot be written does not stop the flight.
+    """
+    from lander_common.mission import resolve
+
+    return fly_mission(resolve(scenario, seed, choices, settings), observers, record, stop_after_s)
+
+
+def fly_mission(
+    mission: Mission, observers: Sequence[Observer] = (), record: Path | None = None, stop_after_s: float = 0.0
+) -> Flight:
+    """Fly a resolved mission; the rest as in `fly`."""
+    from lander_tools.in_process import InProcessFlight
+
+    with closing(InProcessFlight(mission, observers, record, stop_after_s)) as flight:
+        while not flight.finished:
+            flight.step()
     return flight.outcome()

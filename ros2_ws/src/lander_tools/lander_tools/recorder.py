@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lander_common.mission import Mission
 from lander_runtime.architecture import Topic, architecture
 from lander_runtime.messages import NANOSECONDS, Message
 from lander_runtime.subsystem import Tick
 from lander_tools.bag_writer import BagWriter, WriterError
+from lander_tools.project import version
 
 FLUSH_INTERVAL_S = 0.5  # of wall clock; half of the second that may be lost
 
@@ -23,6 +25,16 @@ FLUSH_INTERVAL_S = 0.5  # of wall clock; half of the second that may be lost
 # of transforms, and in the other standard messages nothing.
 _STAMP = struct.Struct("<iI")
 _FIRST, _AFTER_COUNT, _AFTER_TICK = 4, 8, 12
+
+
+def description(mission: Mission) -> dict[str, str]:
+    """What a bag says of the run in it, for readers that have nothing but the bag."""
+    return {
+        "scenario": mission.scenario.name,
+        "seed": str(mission.seed),
+        "logic": mission.scenario.logic,
+        "version": version(),
+    }
 
 
 class RecorderFailed(RuntimeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +12,7 @@ from lander_common.mission import Mission
 from lander_runtime.ros_host import Host, run_host
 from lander_runtime.ros_member import MemberHost
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
-from lander_tools.recorder import Recorder, RecorderFailed
+from lander_tools.recorder import Recorder, RecorderFailed, description
 
 _BATCH_S = 0.02  # a recorder may lag: taking a pile at a time costs a fraction of waking up for each message
 _LINGER_S = 0.3  # after the last tick, for standard messages that are still under way
@@ -37,7 +36,9 @@ class RecorderHost(MemberHost):
     def fly(self) -> None:
         """Record until the last tick."""
         try:
-            self.recorder = Recorder(Path(self.options.out) / "bag", self._description(), self._failed)
+            self.recorder = Recorder(
+                Path(self.options.out) / "bag", description(mission_of(self.options)), self._failed
+            )
         except RecorderFailed as failure:
             self._failed(failure)
         super().fly()
@@ -47,10 +48,6 @@ class RecorderHost(MemberHost):
             self._dispatch(key, data)
         if self.recorder:
             self.recorder.close()
-
-    def _description(self) -> Mapping[str, str]:
-        mission = mission_of(self.options)
-        return {"scenario": mission.scenario.name, "seed": str(mission.seed), "logic": mission.scenario.logic}
 
     def _failed(self, failure: RecorderFailed) -> None:
         self.get_logger().error(str(failure))

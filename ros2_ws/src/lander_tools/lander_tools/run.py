@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from lander_common.mission import resolve
-from lander_runtime.conductor import RUN_RECORD_FILE
+from lander_common.mission import Mission, resolve
+from lander_runtime.conductor import RUN_RECORD_FILE, RunRecord
 from lander_runtime.config import ConfigError
 from lander_tools import run_folder, verdict
 from lander_tools.bag import Bag, BagError
@@ -25,11 +25,11 @@ from lander_tools.launch_file import LaunchError, plan
 from lander_tools.launch_runner import NoFreeDomainError, Outcome, free_domain, isolated, launch
 from lander_tools.project import project_root, version
 from lander_tools.run_folder import RunFolder, RunFolderError
-from lander_tools.verdict import Verdict
+from lander_tools.verdict import Verdict, VerdictError
 
 LAUNCH_FILE = Path("launch") / "descent.launch.yaml"
 TRANSPORTS = ("lockstep", "wall-clock", "in-process")
-REAL_TIME = 1.0
+LOCKSTEP, REAL_TIME = 0.0, 1.0  # rates
 FAILED_TO_RUN = 2  # exit status
 
 
@@ -120,7 +120,7 @@ def choose_transport(transport: str | None, rate: float | None) -> tuple[str, fl
         return transport, REAL_TIME if rate is None else rate
     if rate:
         raise click.UsageError(f"--rate {rate:g} needs --transport wall-clock, not {transport}")
-    return transport, 0.0
+    return transport, LOCKSTEP
 
 
 def split_settings(settings: Sequence[str]) -> dict[str, str]:
@@ -129,7 +129,7 @@ def split_settings(settings: Sequence[str]) -> dict[str, str]:
     for text in settings:
         key, equals, value = text.partition("=")
         if not key or not equals:
-            raise click.UsageError(f"--set {text}: expected KEY=VALUE, such as navigation.gate_sigma=4")
+            raise click.UsageError(f"--set {text}: expected KEY=VALUE, such as navigation.range_gate.accept_sigma=4")
         split[key] = value
     return split
 
@@ -143,11 +143,11 @@ def run(request: Request, out: Path | None) -> int:
         ensure_map(mission)
         runs, now = project_root() / "runs", datetime.now(timezone.utc)
         folder = run_folder.create(out and out.resolve(), mission.scenario.name, request.seed, now, runs)
+        folder.write_config(mission.resolved())
     except (ConfigError, RunFolderError) as error:
         click.echo(f"{error}\nFAILED TO RUN: nothing was started", err=True)
         return FAILED_TO_RUN
     click.echo(f"run folder: {folder.path}")
-    folder.write_config(mission.resolved())
     about = {
         "scenario": mission.scenario.name,
         "logic": mission.scenario.logic,
@@ -156,15 +156,18 @@ def run(request: Request, out: Path | None) -> int:
         "version": version(),
     }
     fly = fly_in_process if request.transport == "in-process" else fly_over_dds
-    judged = fly(request, folder, about)
-    verdict.write(judged, folder.verdict)
+    judged = fly(request, mission, folder, about)
+    try:
+        verdict.write(judged, folder.verdict)
+    except VerdictError as error:
+        click.echo(error, err=True)
     if folder.bag.exists():
         draw_report(folder)
     click.echo(judged)
     return judged.exit_status
 
 
-def fly_over_dds(request: Request, folder: RunFolder, about: Mapping[str, Any]) -> Verdict:
+def fly_over_dds(request: Request, _mission: Mission, folder: RunFolder, about: Mapping[str, Any]) -> Verdict:
     """Launch the nodes and wait for their end; return the verdict."""
     try:
         members = resolve(request.scenario, request.seed).scenario.members
@@ -175,47 +178,46 @@ def fly_over_dds(request: Request, folder: RunFolder, about: Mapping[str, Any]) 
                 outcome = launch(plans, isolated(os.environ, domain, folder.logs), shown, folder.logs)
     except (LaunchError, NoFreeDomainError) as error:
         return verdict.failed_to_run(str(error), **about)
-    return verdict_on(folder, outcome, about)
-
-
-def verdict_on(folder: RunFolder, outcome: Outcome, about: Mapping[str, Any]) -> Verdict:
-    """The verdict from what the nodes left in the run folder."""
     record: dict[str, Any] = {}
     with suppress(OSError, ValueError):
         record = json.loads((folder.path / RUN_RECORD_FILE).read_text(encoding="utf-8"))
-    if not record.get("result"):
-        return verdict.failed_to_run(f"{why_unfinished(record, outcome)}; see {folder.logs}", **about)
+    if not record:
+        return verdict.failed_to_run(f"{why_unfinished(outcome)}; see {folder.logs}", **about)
+    return verdict_on(folder, record, about)
+
+
+def verdict_on(folder: RunFolder, record: Mapping[str, Any], about: Mapping[str, Any]) -> Verdict:
+    """The verdict from what was counted (`RunRecord.summary()`, and the result) and recorded."""
+    if not record["result"]:
+        return verdict.failed_to_run(f"broken off after {record['sim_time_s']:.1f} s of flight", **about)
     with suppress(BagError), Bag(folder.bag) as bag:
         return verdict.compose(record["result"], record, verdict.altitude_error_m(bag), **about)
     return verdict.compose(record["result"], record, **about)
 
 
-def why_unfinished(record: Mapping[str, Any], outcome: Outcome) -> str:
-    """Why a run has no result."""
-    if record:
-        return f"broken off after {record['sim_time_s']:.1f} s of flight"
+def why_unfinished(outcome: Outcome) -> str:
+    """Why the nodes left no record of the run."""
     if outcome.interrupted:
         return "interrupted"
     return f"{outcome.ended_by or 'all nodes'} ended before the landing"
 
 
-def fly_in_process(request: Request, _folder: RunFolder, about: Mapping[str, Any]) -> Verdict:
+def fly_in_process(request: Request, mission: Mission, folder: RunFolder, about: Mapping[str, Any]) -> Verdict:
     """Fly in this process, without ROS; return the verdict."""
     from lander_runtime.messages import plain
-    from lander_tools.fly import fly
+    from lander_tools.fly import fly_mission
 
     begin = time.monotonic()
-    flight = fly(request.scenario, request.seed, request.choices, request.settings)
-    wall_time_s = time.monotonic() - begin
-    record = {
-        "sim_time_s": flight.sim_time_s,
-        "wall_time_s": wall_time_s,
-        "real_time_factor": flight.sim_time_s / wall_time_s,
-        "digest": flight.digest,
-        "deadline_misses": 0,
-        "nodes_lost": [],
-    }
-    return verdict.compose(plain(flight.result), record, **about)
+    flight = fly_mission(mission, record=folder.bag if request.record else None, stop_after_s=request.stop_after_s)
+    counts = RunRecord(flight.ticks, flight.sim_time_s, time.monotonic() - begin, flight.digest)
+    if flight.recording_failure:
+        click.echo(flight.recording_failure, err=True)
+    result = plain(flight.result) if flight.result else {}
+    try:
+        counts.write(folder.path, LOCKSTEP, result)
+    except OSError as error:
+        click.echo(f"the run is over, but its record cannot be written: {error}", err=True)
+    return verdict_on(folder, counts.summary() | {"result": result}, about)
 
 
 def draw_report(folder: RunFolder) -> None:

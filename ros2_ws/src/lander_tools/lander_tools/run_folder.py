@@ -52,9 +52,15 @@ class RunFolder:
         return self.path / "logs"
 
     def write_config(self, resolved: Mapping[str, Any]) -> None:
-        """Keep the configuration that is flown, with the comments of its files (`Mission.resolved()`)."""
-        with self.config.open("w", encoding="utf-8") as stream:
-            YAML().dump(dict(resolved), stream)
+        """Keep the configuration that is flown, with the comments of its files (`Mission.resolved()`).
+
+        Raises RunFolderError where it cannot be written.
+        """
+        try:
+            with self.config.open("w", encoding="utf-8") as stream:
+                YAML().dump(dict(resolved), stream)
+        except OSError as error:
+            raise RunFolderError(f"{self.config} cannot be written: {error.strerror}") from None
 
     def read_config(self) -> Mapping[str, Any]:
         """The configuration that was flown; empty where the folder has none."""

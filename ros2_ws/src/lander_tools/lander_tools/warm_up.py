@@ -8,8 +8,7 @@ from __future__ import annotations
 import sys
 
 from lander_common.mission import resolve
-from lander_tools.fly import InProcessFlight
-from lander_tools.make_map import ensure_map
+from lander_tools.in_process import InProcessFlight
 
 SCENARIO = "nominal"
 _REPORT_EVERY_TICKS = 2500
@@ -17,8 +16,7 @@ _REPORT_EVERY_TICKS = 2500
 
 def main() -> None:
     """Fly, saying how far it is."""
-    ensure_map(resolve(SCENARIO, seed=1))
-    flight = InProcessFlight(SCENARIO, seed=1)
+    flight = InProcessFlight(resolve(SCENARIO, seed=1))
     while not flight.finished:
         flight.step()
         if flight.tick.seq % _REPORT_EVERY_TICKS == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lander_common.hosting import conduct
-from lander_common.views import clock
 from lander_runtime.messages import plain
 from lander_runtime.ros_conductor import ConductorHost
 from lander_runtime.subsystem import Outputs, Tick
@@ -42,4 +41,4 @@ def progress(physics: Physics, tick: Tick) -> dict[str, float]:
 
 def main() -> None:
     """Run the node."""
-    conduct(Physics, PhysicsHost, views={"clock": clock}, progress=progress)
+    conduct(Physics, PhysicsHost, progress=progress)
