@@ -130,5 +130,5 @@ def test_wall_clock_paces_the_run(tmp_path: Path) -> None:
     assert record["command_delay_p50_s"] < 0.05
 
 
-def test_members_of_the_nominal_scenario_are_the_nodes_of_the_table_without_the_camera() -> None:
-    assert {*resolve("nominal", 1).scenario.members, "recorder", "camera"} == set(architecture().nodes)
+def test_members_of_the_nominal_scenario_are_the_nodes_of_the_table_without_those_of_the_camera() -> None:
+    assert {*resolve("nominal", 1).scenario.members, "recorder", "camera", "trn"} == set(architecture().nodes)

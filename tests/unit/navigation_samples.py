@@ -37,6 +37,7 @@ SIGMAS = np.array(
     + [1e-3] * 4
     + [10.0] * 2
     + [0.1] * 2
+    + [0.0] * 8
 )
 
 
@@ -76,9 +77,9 @@ def shot(range_m: float, at_ns: int, valid: bool = True, beam: int = 1) -> Any:
     )
 
 
-def step(navigation: Navigation, tick: Tick, imu: Any, measurement: Any = None) -> Any:
+def step(navigation: Navigation, tick: Tick, imu: Any, measurement: Any = None, fix: Any = None) -> Any:
     """One step; the outputs."""
-    latest = {"imu_increments": imu, "range": measurement}
+    latest = {"imu_increments": imu, "range": measurement, "trn_fix": fix}
     return navigation.step(tick, Inputs(latest, {key for key, message in latest.items() if message is not None}))
 
 
@@ -108,12 +109,13 @@ class Hover:
         state.header = header_message(0, "site")
         state.r_lander_mci, state.v_lander_mci = self.lander.r_mci - error[:3], self.lander.v_mci - error[3:6]
         state.q_mci_body = np.array(self.lander.q_mci_body)
-        state.range_age_s = -1.0
+        state.range_age_s, state.trn_age_s = -1.0, -1.0
         filter_ = NavigationFilter(
             states=list(es.NAMES),
             bias=np.zeros(es.SIZE - es.GYRO),
             covariance=np.diag(SIGMAS**2).ravel(),
             nis=np.zeros(0),
+            trn_nis=np.zeros(0),
         )
         return state, filter_
 

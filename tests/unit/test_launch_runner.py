@@ -27,11 +27,10 @@ from lander_tools.launch_file import LaunchError, ProcessPlan, declared_argument
 from lander_tools.launch_runner import Outcome, free_domain, isolated, launch
 from lander_tools.launch_text import Scope, substitute, substitute_command
 from lander_tools.project import project_root
+from lander_tools.run import OPTIONAL_NODES
 
 DESCENT = project_root() / "launch" / "descent.launch.yaml"
 RUN_ARGUMENTS = {"scenario", "seed", "rate", "vehicle", "site", "start", "settings", "record", "stop_after", "out"}
-OPTIONAL_NODES = {"camera"}  # an argument of the launch file each
-OPTIONAL_NODES = {"camera"}  # an argument of the launch file each
 Write = Callable[..., Path]
 
 
@@ -302,7 +301,7 @@ def test_the_descent_ends_with_physics_and_has_a_recorder_only_where_it_records(
 
 def test_every_argument_of_the_descent_has_a_default_and_a_description() -> None:
     arguments = declared_arguments(DESCENT)
-    assert {a.name for a in arguments} == RUN_ARGUMENTS | OPTIONAL_NODES
+    assert {a.name for a in arguments} == RUN_ARGUMENTS | set(OPTIONAL_NODES)
     assert all(a.description and a.default is not None for a in arguments)
 
 

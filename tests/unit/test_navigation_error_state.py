@@ -116,6 +116,9 @@ def random_covariance(seed: int) -> Array:
             + [1e-6] * 4
             + [200.0] * 2
             + [4.0] * 2
+            + [9.0] * 3
+            + [200.0] * 2
+            + [1e-7] * 3
         )
     )
     return scale @ (root @ root.T / es.SIZE) @ scale

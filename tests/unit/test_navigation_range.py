@@ -47,7 +47,7 @@ def nav_over(
     nav[sd.MAP_HEIGHT : sd.BORESIGHT] = (1.3, -0.4)
     nav[sd.BORESIGHT : sd.REGISTRATION] = (1e-3, -2e-3, 5e-4, 3e-4)
     nav[sd.REGISTRATION : sd.RELIEF] = (12.0, -7.0)
-    nav[sd.RELIEF : sd.NAV_SIZE] = (0.3, -0.2)
+    nav[sd.RELIEF : sd.SCENE] = (0.3, -0.2)
     return nav
 
 

@@ -14,6 +14,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "trn = lander_flight.trn_node:main",
             "navigation = lander_flight.navigation_node:main",
             "guidance = lander_flight.guidance_node:main",
             "throttle = lander_flight.throttle_node:main",

@@ -23,8 +23,8 @@ from lander_flight.strapdown import GYRO_BIAS, NAV_SIZE, Q, R, Triple, V, turn_m
 Array = NDArray[np.float64]
 
 POSITION, VELOCITY, ATTITUDE, GYRO, ACCELEROMETER, RANGE, THRUST = 0, 3, 6, 9, 12, 15, 16
-MAP, SIGHT, REGISTER, SLOPE = 19, 21, 25, 27
-SIZE = 29
+MAP, SIGHT, REGISTER, SLOPE, SCENE, ZONE, CAMERA = 19, 21, 25, 27, 29, 32, 34
+SIZE = 37
 DYNAMIC, DRIVING = 9, 19  # the first rows of the transition are not those of the identity; they have this many columns
 NAMES = (
     *(f"position {axis} (m, mci)" for axis in "xyz"),
@@ -39,6 +39,9 @@ NAMES = (
     "map east (m)",
     "map north (m)",
     *(f"relief under beam {beam} (m)" for beam in (0, 1)),
+    *(f"image map {axis} in view (m)" for axis in ("east", "north", "height")),
+    *(f"image map {axis} (m)" for axis in ("east", "north")),
+    *(f"camera {axis} (rad, body)" for axis in "xyz"),
 )
 
 # Integrals over an interval: its length, and over time, once or twice, of f, of R (mci from body), of R f_z.
@@ -198,6 +201,26 @@ def update(nav: Array, P: Array, row: Array, innovation: float, noise_variance: 
             P[i, j] = value
             P[j, i] = value
     correct(nav, gain * innovation)
+
+
+@njit(cache=True)
+def update_all(nav: Array, P: Array, rows: Array, innovations: Array) -> None:
+    """Correct by measurements whose errors are independent and of unit variance, one after the other; rows (k, 37), innovations (k,).
+
+    The rows stand for one linearisation, so that what has been corrected already is taken out of the innovations to come.
+    """
+    taken = np.zeros(SIZE)
+    for k in range(innovations.size):
+        shared, variance = covered(P, rows[k])
+        total = variance + 1.0
+        gain = shared / total
+        for i in range(SIZE):
+            for j in range(i + 1):
+                value = P[i, j] - gain[i] * shared[j] - shared[i] * gain[j] + gain[i] * total * gain[j]
+                P[i, j] = value
+                P[j, i] = value
+        taken += gain * (innovations[k] - rows[k] @ taken)
+    correct(nav, taken)
 
 
 @njit(cache=True)

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lander_common.quaternion import Quaternion
-from lander_flight.error_state import ACCELEROMETER, SIZE, SUMS_SIZE, accumulate, fade, propagate, update
+from lander_flight.error_state import ACCELEROMETER, SIZE, SUMS_SIZE, accumulate, fade, propagate, update, update_all
 from lander_flight.strapdown import (
     ACCELEROMETER_BIAS,
     GYRO_BIAS,
@@ -97,6 +97,10 @@ class InertialFilter:
     def update(self, row: Array, innovation: float, noise_variance: float) -> None:
         """Correct by a scalar measurement."""
         update(self.nav, self.P, row, innovation, noise_variance)
+
+    def update_all(self, rows: Array, innovations: Array) -> None:
+        """Correct by measurements of unit variance that are independent of each other."""
+        update_all(self.nav, self.P, rows, innovations)
 
 
 def history_length(history_s: float, tick_s: float) -> int:

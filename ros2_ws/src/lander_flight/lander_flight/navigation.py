@@ -1,7 +1,8 @@
-"""Navigation: inertial, in mci, corrected by the rangefinder over the onboard map. An error-state Kalman filter.
+"""Navigation: inertial, in mci, corrected by the rangefinder and by fixes of the camera over the onboard maps. An error-state Kalman filter.
 
 The state is carried at every tick (`strapdown`), the covariance every 0.1 s (`error_state`). A range is used at its time of validity:
-the state is walked back to it on the increments of the ticks since, and the measurement row carried to the errors of now. The process
+the state is walked back to it on the increments of the ticks since, and the measurement row carried to the errors of now; so is a fix, at
+the time of its image. The process
 noise of the time between is left out; over seconds it is micrometres.
 """
 
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lander_common.camera_geometry import camera_geometry
 from lander_common.mission import Mission, Vehicle
 from lander_common.mission_map import mission_map
 from lander_common.moon import STANDARD_GRAVITY_M_S2
@@ -21,6 +23,7 @@ from lander_common.start import nominal_start
 from lander_flight import error_state as es
 from lander_flight import navigation_report as report
 from lander_flight import strapdown as sd
+from lander_flight.fix_processor import NO_FIX, FixProcessor
 from lander_flight.free_fall import FreeFallCalibration
 from lander_flight.inertial_filter import InertialFilter, history_length, new_state
 from lander_flight.initial_covariance import initial_covariance, process_noise
@@ -54,20 +57,27 @@ class Navigation(Subsystem):
         self._free_fall = FreeFallCalibration(parameters.free_fall, sheet)
         self.mount = rangefinder_mount(mission)
         self._range = RangeProcessor(belief, self.mount, build_gate(parameters.range_gate), ground, mission.site_frame)
+        self._fixes = self._fix_processor(mission)
         self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief)
         self._time_ns = 0
         self._blind_s = 0.0
         self._last_range = NOT_USED
         self._accepted_s = -inf
+        self._last_fix = NO_FIX
+        self._fixed_s = -inf
         self._nis: list[float] = []
+        self._fix_nis: list[float] = []
         self._reporter.refresh(self.filter, self._range)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Advance by the increments of the tick, use a range if there is a new one, say what came of it."""
         imu_verdict = self._advance(tick, inputs.fresh("imu_increments"))
-        measurement = inputs.fresh("range")
-        if self.filter.lag_s >= self._parameters.covariance_period_s - 1e-6 or measurement is not None:
+        measurement, fix = inputs.fresh("range"), inputs.fresh("trn_fix")
+        fixed = fix is not None and fix.valid
+        if self.filter.lag_s >= self._parameters.covariance_period_s - 1e-6 or measurement is not None or fixed:
             self.filter.carry()
+            if fixed:
+                self._use_fix(fix)
             if measurement is not None:
                 self._use_range(measurement)
             self._reporter.refresh(self.filter, self._range)
@@ -75,6 +85,11 @@ class Navigation(Subsystem):
         if self.node.outputs[1].is_due(tick.previous_ns, tick.stamp_ns):
             outputs["navigation_filter"] = self._filter_message()
         return outputs
+
+    def _fix_processor(self, mission: Mission) -> FixProcessor | None:
+        if "camera" not in mission.documents:
+            return None
+        return FixProcessor(self._parameters.trn, camera_geometry(mission), mission.site_frame)
 
     def _advance(self, tick: Tick, imu: Message | None) -> Verdict:
         """Carry the state to the end of the tick; over what the IMU does not cover, with the last force and rate."""
@@ -108,13 +123,23 @@ class Navigation(Subsystem):
         self._blind_s += dt
 
     def _use_range(self, measurement: Message) -> None:
-        self._last_range = result = self._range.process(measurement, self.filter, self._mass.com_body())
+        vouched = self.filter.time_s - self._fixed_s <= self._parameters.trn.gate.vouch_s
+        self._last_range = result = self._range.process(measurement, self.filter, self._mass.com_body(), vouched)
         if result.verdict in (Verdict.ACCEPTED, Verdict.DEWEIGHTED):
             self._accepted_s = self.filter.time_s
             self._nis.append(result.nis)
 
+    def _use_fix(self, fix: Message) -> None:
+        if self._fixes is None:
+            return
+        ranged_s = self.filter.time_s - self._accepted_s
+        self._last_fix = result = self._fixes.process(fix, self.filter, self._mass.com_body(), ranged_s)
+        if result.used:
+            self._fixed_s = result.time_s
+            self._fix_nis.append(result.nis)
+
     def _state_message(self, imu_verdict: Verdict) -> Message:
-        filter_, sure, result = self.filter, self._reporter.sure, self._last_range
+        filter_, sure, result, fix = self.filter, self._reporter.sure, self._last_range, self._last_fix
         where = self._reporter.where(filter_, self._mass.com_body())
         nav = filter_.nav[: sd.GYRO_BIAS].copy()
         return NavigationState(
@@ -135,11 +160,16 @@ class Navigation(Subsystem):
             range_verdict=result.verdict.value,
             range_innovation_m=result.innovation_m,
             range_innovation_sigma_m=result.sigma_m,
-            range_age_s=self._range_age_s(),
+            range_age_s=self._age_s(self._accepted_s),
+            trn_verdict=fix.verdict.value,
+            trn_innovation_site_m=fix.innovation_m,
+            trn_innovation_sigma_m=fix.sigma_m,
+            trn_nis=fix.nis,
+            trn_age_s=self._age_s(self._fixed_s),
         )
 
-    def _range_age_s(self) -> float:
-        return -1.0 if self._accepted_s == -inf else self.filter.time_s - self._accepted_s
+    def _age_s(self, accepted_s: float) -> float:
+        return -1.0 if accepted_s == -inf else self.filter.time_s - accepted_s
 
     def _filter_message(self) -> Message:
         self.filter.carry()
@@ -148,6 +178,7 @@ class Navigation(Subsystem):
             bias=self.filter.nav[sd.GYRO_BIAS :].copy(),
             covariance=self.filter.P.ravel().copy(),
             nis=np.array(self.take_nis()),
+            trn_nis=np.array(self.take_fix_nis()),
         )
 
     def com_body(self) -> Array:
@@ -157,6 +188,11 @@ class Navigation(Subsystem):
     def take_nis(self) -> list[float]:
         """Normalised innovations squared of the ranges used since the last call."""
         nis, self._nis = self._nis, []
+        return nis
+
+    def take_fix_nis(self) -> list[float]:
+        """The same of the fixes, 6 degrees of freedom each."""
+        nis, self._fix_nis = self._fix_nis, []
         return nis
 
     def restore(self, state: Message, filter_: Message) -> None:
@@ -170,6 +206,8 @@ class Navigation(Subsystem):
         self.filter.motion = np.concatenate([state.w_mci_body, state.specific_force_body])
         if state.range_age_s >= 0.0:
             self._accepted_s = self.filter.time_s - state.range_age_s
+        if state.trn_age_s >= 0.0:
+            self._fixed_s = self.filter.time_s - state.trn_age_s
         self._reporter.refresh(self.filter, self._range)
 
 

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from lander_common.mission import Mission, NonNegative, Positive, Vector3
 from lander_common.moon import STANDARD_GRAVITY_M_S2
+from lander_flight.fix_gate import FixGateParameters
 from lander_flight.range_gate import RangeGateParameters
 from lander_runtime.config import Parameters
 
@@ -44,6 +45,15 @@ class RangeBelief(Parameters):
     relief_correlation: Positive
 
 
+class FixBelief(Parameters):
+    """What is believed of fixes beyond what they state: of the camera's mount and of the map in its view."""
+
+    mount_sigma_deg: Positive
+    detail_sigma: Positive
+    detail_correlation: Positive
+    gate: FixGateParameters
+
+
 class NavigationParameters(Parameters):
     """config/navigation/*.yaml."""
 
@@ -54,6 +64,7 @@ class NavigationParameters(Parameters):
     blind: Blind
     rangefinder: RangeBelief
     range_gate: RangeGateParameters
+    trn: FixBelief
 
 
 class _View(Parameters):

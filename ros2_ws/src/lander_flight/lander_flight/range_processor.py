@@ -50,8 +50,10 @@ class RangeProcessor:
         self._site = site
         self.footprints = np.full((sd.BEAMS, 3), inf)  # where each beam met the map last
 
-    def process(self, message: Message, filter_: InertialFilter, com_body: Array) -> RangeResult:
-        """Correct the filter by a measurement, or not."""
+    def process(
+        self, message: Message, filter_: InertialFilter, com_body: Array, vouched: bool = False
+    ) -> RangeResult:
+        """Correct the filter by a measurement, or not; `vouched`: another way to the altitude has just agreed with the filter."""
         if not message.valid or message.beam >= len(self._mount):
             return NOT_USED
         time_s = message.time_of_validity.sec + message.time_of_validity.nanosec / NANOSECONDS
@@ -68,7 +70,7 @@ class RangeProcessor:
         row = es.backwards(row, sums, filter_.nav[:3])
         noise = (descent * message.sigma_m) ** 2 + self._belief.roughness_m**2
         _, variance = es.covered(filter_.P, row)
-        return self._correct(filter_, row, -clearance, noise, variance, descent)
+        return self._correct(filter_, row, -clearance, noise, variance, descent, vouched)
 
     def _measure(
         self, past: Array, filter_: InertialFilter, message: Message, com_body: Array, time_s: float
@@ -108,11 +110,20 @@ class RangeProcessor:
         return before - float(nav[sd.MAP_HEIGHT + beam] + nav[sd.RELIEF + beam])
 
     def _correct(
-        self, filter_: InertialFilter, row: Array, residual: float, noise: float, variance: float, descent: float
+        self,
+        filter_: InertialFilter,
+        row: Array,
+        residual: float,
+        noise: float,
+        variance: float,
+        descent: float,
+        vouched: bool,
     ) -> RangeResult:
         total = variance + noise
         value, sigma = residual / descent, total**0.5 / descent
         judgement = self._gate.judge(Innovation(filter_.time_s, value, sigma, noise**0.5 / descent))
+        if judgement.doubt_m and vouched:  # two ways against one
+            judgement = Judgement(Verdict.REJECTED)
         if judgement.verdict in (Verdict.ACCEPTED, Verdict.DEWEIGHTED):
             if judgement.doubt_m:
                 _doubt(filter_, judgement, descent)

@@ -143,7 +143,7 @@ def measure(
     widening: float,
     range_m: float,
 ) -> tuple[Array, Array]:
-    """The measurement row, shape (29,), and what was found, shape (6,): clearance, m, its slope over range, place, left variance."""
+    """The measurement row, shape (37,), and what was found, shape (6,): clearance, m, its slope over range, place, left variance."""
     site = site_axes(R_mcmf_site, time_s)
     end, direction, first, second = beam(nav, mount, number, com_body, range_m)
     p = (nav[R] + end[0], nav[R + 1] + end[1], nav[R + 2] + end[2])

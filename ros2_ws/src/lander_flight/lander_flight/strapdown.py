@@ -29,7 +29,10 @@ MAP_HEIGHT = 20  # m, true terrain above the map at the last footprint, beam aft
 BORESIGHT = 22  # rad, rotations of the true boresight about the two axes across it, beam after beam
 REGISTRATION = 26  # m, true terrain east and north of the map
 RELIEF = 28  # m, terrain above the plane that was fitted to the map, beam after beam
-NAV_SIZE = 30
+SCENE = 30  # m, true terrain east, north and above the image map where the camera saw it last, beyond the registration
+ZONE = 33  # m, true terrain east and north of the zone of the image map: its registration
+CAMERA = 35  # rad, rotation vector in body from where the camera should look to where it does
+NAV_SIZE = 38
 BEAMS = 2  # that there are states for
 
 _SMALL_ANGLE_SQUARED = 1e-12

@@ -44,7 +44,7 @@ INITIAL = {
     "map heights": slice(es.MAP, es.SIGHT),
     "boresight": slice(es.SIGHT, es.REGISTER),
     "map registration": slice(es.REGISTER, es.SLOPE),
-    "relief within the uncertainty": slice(es.SLOPE, es.SIZE),
+    "relief within the uncertainty": slice(es.SLOPE, es.SCENE),
 }
 DRIVEN = ("gyro noise and scale", "accelerometer noise", "free-fall calibration", "rangefinder noise")
 _TICK_S = 0.1
@@ -53,7 +53,7 @@ _LINK_RANGE_M = 15_000.0  # beyond it the rangefinder's margin over the mare is 
 
 
 class BudgetFilter(InertialFilter):
-    """A filter that also keeps its covariance by source, in `parts`, shape (sources, 29, 29)."""
+    """A filter that also keeps its covariance by source, in `parts`, shape (sources, 37, 37)."""
 
     def __init__(self, of: InertialFilter) -> None:
         super().__init__(of.nav, of.P, of.time_s, of.noise, len(of.history))
@@ -134,7 +134,7 @@ def budget(mission: Mission, onboard_map: OnboardMap, ranges: bool) -> Budget:
     shots = PerfectRangefinder(mission, onboard_map)
     for tick, lander in _perfect_descent(mission, guidance):
         shot = shots.shoot(tick, lander, kept.P) if ranges else None
-        latest = {"imu_increments": _increments(tick, lander), "range": shot}
+        latest = {"imu_increments": _increments(tick, lander), "range": shot, "trn_fix": None}
         navigation.step(tick, Inputs(latest, {key for key, message in latest.items() if message is not None}))
     kept.carry()
     directions = guidance.directions(kept.time_s)

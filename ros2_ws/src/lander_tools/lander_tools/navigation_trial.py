@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,13 @@ _RANGE_PERIOD_NS = 100_000_000
 _DYNAMIC = GYRO  # position, velocity, attitude: the errors that are known without looking into the devices
 
 
+class FixSource(Protocol):
+    """Stands for camera and terrain-relative navigation."""
+
+    def look(self, tick: Tick, lander: PointLander, com_body: Array) -> Message | None:
+        """The fix that comes out at this tick, if any."""
+
+
 @dataclass
 class Record:
     """Histories of a trial, one row per sample."""
@@ -40,6 +48,7 @@ class Record:
     covariance: list[Array] = field(default_factory=list)  # shape (9, 9)
     altitude: list[tuple[float, float, float]] = field(default_factory=list)  # true, estimated, 1-sigma, m
     nis: list[float] = field(default_factory=list)
+    fix_nis: list[float] = field(default_factory=list)
     nis_time_s: list[float] = field(default_factory=list)
     verdicts: list[int] = field(default_factory=list)
 
@@ -51,8 +60,18 @@ class Record:
 class NavigationTrial:
     """One descent of a point mass, steered by what navigation believes."""
 
-    def __init__(self, mission: Mission, terrain: Terrain, onboard_map: OnboardMap, tick_s: float) -> None:
+    def __init__(
+        self,
+        mission: Mission,
+        terrain: Terrain,
+        onboard_map: OnboardMap,
+        tick_s: float,
+        fixes: FixSource | None = None,
+        ranges: bool = True,
+    ) -> None:
+        """`fixes`: what gives fixes of terrain-relative navigation; `ranges`: whether the rangefinder works."""
         self._mission = mission
+        self._fixes, self._ranges = fixes, ranges
         self._terrain = terrain
         self._step_ns = round(tick_s * 1e9)
         self.navigation = Navigation(mission, onboard_map)
@@ -117,15 +136,17 @@ class NavigationTrial:
 
     def _navigate(self, tick: Tick) -> Message:
         seen = Inputs({"truth": self._truth}, {"truth"})
-        latest = {"imu_increments": self._imu.step(tick, seen)["imu_increments"], "range": None}
-        fresh = {"imu_increments"}
-        if tick.stamp_ns // _RANGE_PERIOD_NS > tick.previous_ns // _RANGE_PERIOD_NS:
+        fix = self._fixes.look(tick, self.lander, np.array(self._mass.com_body_m)) if self._fixes else None
+        latest = {"imu_increments": self._imu.step(tick, seen)["imu_increments"], "range": None, "trn_fix": fix}
+        fresh = {"imu_increments", "trn_fix"} if fix is not None else {"imu_increments"}
+        if self._ranges and tick.stamp_ns // _RANGE_PERIOD_NS > tick.previous_ns // _RANGE_PERIOD_NS:
             latest["range"] = self._rangefinder.step(tick, seen)["range"]
             fresh.add("range")
         return self.navigation.step(tick, Inputs(latest, fresh))["navigation_state"]
 
     def _note(self, record: Record, tick: Tick, state: Message, altitude_m: float, sample: bool) -> None:
         nis = self.navigation.take_nis()
+        record.fix_nis += self.navigation.take_fix_nis()
         record.nis += nis
         record.nis_time_s += [tick.time_s] * len(nis)
         if not sample:

@@ -33,6 +33,9 @@ LOCKSTEP, REAL_TIME = 0.0, 1.0  # rates
 FAILED_TO_RUN = 2  # exit status
 
 
+OPTIONAL_NODES = ("camera", "trn")  # an argument of the launch file each: whether the scenario has it
+
+
 @dataclass(frozen=True)
 class Request:
     """What is to be flown, and how."""
@@ -56,7 +59,7 @@ class Request:
             **self.choices,
             "settings": "\n".join(f"{key}={value}" for key, value in self.settings.items()),
             "record": str(self.record).lower(),
-            "camera": str("camera" in members).lower(),
+            **{name: str(name in members).lower() for name in OPTIONAL_NODES},
             "stop_after": str(self.stop_after_s),
             "out": str(folder),
         }

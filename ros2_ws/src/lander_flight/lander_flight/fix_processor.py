@@ -1,0 +1,132 @@
+"""From a fix message to a correction of the filter.
+
+A fix is of the time of its image and comes later by the time that it took to compute. The state is walked back to the image, the innovation
+formed there, and the rows carried to the errors of now: for dynamics without noise in between that is what a clone of the state at the
+image gives (Roumeliotis and Burdick 2002), and the noise of the time between, about a second, is three orders below that of a fix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf, radians
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lander_common.camera_geometry import CameraGeometry
+from lander_common.frames import SiteFrame
+from lander_flight import error_state as es
+from lander_flight.fix_gate import FixGate, FixInnovation, FixJudgement
+from lander_flight.fix_update import Measured, Pose, measure
+from lander_flight.inertial_filter import InertialFilter
+from lander_flight.navigation_parameters import FixBelief
+from lander_flight.range_gate import Verdict
+from lander_runtime.messages import NANOSECONDS, Message
+
+Array = NDArray[np.float64]
+EAST, NORTH, SPACING = range(3)
+_NO_HEAD = -1
+_USED = (Verdict.ACCEPTED, Verdict.DEWEIGHTED)
+
+
+@dataclass(frozen=True, slots=True)
+class FixResult:
+    """What came of a fix. Innovation of the position in m along the axes of site."""
+
+    verdict: Verdict = Verdict.NOT_USED
+    innovation_m: Array = field(default_factory=lambda: np.zeros(3))
+    sigma_m: Array = field(default_factory=lambda: np.zeros(3))
+    nis: float = 0.0
+    time_s: float = -inf  # of the image
+
+    @property
+    def used(self) -> bool:
+        """Whether the filter was corrected."""
+        return self.verdict in _USED
+
+
+NO_FIX = FixResult()
+
+
+class FixProcessor:
+    """Uses fixes at the time of their image, as far as the gate believes them."""
+
+    def __init__(self, belief: FixBelief, camera: CameraGeometry, site: SiteFrame) -> None:
+        self._belief = belief
+        self._heads = [np.array(head.position_m) for head in camera.heads]
+        self._gate = FixGate(belief.gate)
+        self._site = site
+        self._head = _NO_HEAD  # of the fix before
+        self.scene = np.full(3, inf)  # where the camera saw the map last, m, and the spacing of that zone
+
+    def process(self, message: Message, filter_: InertialFilter, com_body: Array, ranged_s: float) -> FixResult:
+        """Correct the filter by a fix, or not. `ranged_s`: time since a range was accepted."""
+        if not message.valid:
+            return NO_FIX
+        time_s = message.time_of_validity.sec + message.time_of_validity.nanosec / NANOSECONDS
+        age_s = max(0.0, filter_.time_s - time_s)
+        if filter_.back(age_s) is None:
+            return NO_FIX
+        filter_.carry()
+        self._fade(filter_, message)
+        past, sums = cast(tuple[Array, Array], filter_.back(age_s))
+        lever = self._heads[message.head] - com_body
+        found = measure(past, _pose(message), lever, self._site, time_s)
+        rows = np.array([es.backwards(row, sums, filter_.nav[:3]) for row in found.rows])
+        covariance = message.covariance.reshape(6, 6)
+        return self._correct(filter_, Measured(rows, found.innovation), covariance, time_s, ranged_s)
+
+    def _fade(self, filter_: InertialFilter, message: Message) -> None:
+        """Let the errors of the map where the camera looks decay over the ground that its view has moved; another head sits otherwise."""
+        belief = self._belief
+        e, n = message.scene_map_m.tolist()
+        moved = float(np.hypot(e - self.scene[EAST], n - self.scene[NORTH]))
+        if message.zone_spacing_m != self.scene[SPACING]:  # zones are different products, displaced each by itself
+            moved = inf
+            for axis in range(2):
+                filter_.fade(es.ZONE + axis, inf, 1.0, message.registration_m**2)
+        self.scene = np.array([e, n, message.zone_spacing_m])
+        shift = (belief.detail_sigma * message.posting_m) ** 2
+        reach = belief.detail_correlation * message.posting_m
+        filter_.fade(es.SCENE, moved, reach, shift)
+        filter_.fade(es.SCENE + 1, moved, reach, shift)
+        filter_.fade(es.SCENE + 2, moved, reach, message.height_sigma_m**2)
+        if message.head != self._head:
+            for axis in range(3):
+                filter_.fade(es.CAMERA + axis, inf, 1.0, radians(belief.mount_sigma_deg) ** 2)
+            self._head = message.head
+
+    def _correct(
+        self, filter_: InertialFilter, found: Measured, covariance: Array, time_s: float, ranged_s: float
+    ) -> FixResult:
+        expected = found.rows @ filter_.P @ found.rows.T + covariance
+        z, sigma = found.innovation, np.sqrt(np.diag(expected)[:3])
+        nis = float(z @ np.linalg.solve(expected, z))
+        vouched = ranged_s <= self._belief.gate.vouch_s and abs(z[2]) > 3.0 * sigma[2]
+        own = np.sqrt(np.diag(covariance)[:3])
+        judgement = self._gate.judge(FixInnovation(time_s, z[:3], own, nis, vouched))
+        if judgement.verdict in _USED:
+            _doubt(filter_, judgement)
+            root = np.linalg.cholesky(covariance + (judgement.deweight - 1.0) * expected)
+            filter_.update_all(np.linalg.solve(root, found.rows), np.linalg.solve(root, z))
+        return FixResult(judgement.verdict, z[:3], sigma, nis, time_s)
+
+
+def _doubt(filter_: InertialFilter, judgement: FixJudgement) -> None:
+    """Position and velocity may be as wrong as a run of fixes that agree with each other says."""
+    if judgement.doubt_m:
+        filter_.doubt(slice(es.POSITION, es.VELOCITY), judgement.doubt_m**2)
+        filter_.doubt(slice(es.VELOCITY, es.ATTITUDE), judgement.doubt_m_s**2)
+
+
+def _pose(message: Message) -> Pose:
+    x, y, z, w = message.q_site_body.tolist()
+    R = np.array(
+        [
+            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)],
+            [2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)],
+            [2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)],
+        ]
+    )
+    return Pose(message.r_camera_site, R, message.covariance.reshape(6, 6))
