@@ -1,4 +1,6 @@
-"""Fixes as terrain-relative navigation would give them, made from the truth: late, over a displaced map, by a camera that sits askew."""
+"""Fixes as terrain-relative navigation would give them, made from the truth: late, over a displaced map, by a camera
+that sits askew.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,12 @@ class FixSource:
     """One fix a period, of the truth, with the errors that navigation believes in; each is handed out `late_s` later."""
 
     def __init__(
-        self, mission: Mission, registration_m: float, posting_m: float = 20.0, period_s: float = 1.0, late_s: float = 0.4
+        self,
+        mission: Mission,
+        registration_m: float,
+        posting_m: float = 20.0,
+        period_s: float = 1.0,
+        late_s: float = 0.4,
     ) -> None:
         """`registration_m`: 1-sigma per axis of the displacement of the map."""
         belief = fix_belief(mission)
@@ -92,7 +99,11 @@ class FixSource:
         message.valid, message.covariance = not self.blind, covariance.ravel()
         message.r_camera_site = r - carried(up) @ error + noise[:3] + self.spoil
         message.q_site_body = np.array(from_axes(*(tuple(axis) for axis in R.T.tolist())))
-        message.scene_map_m, message.height_sigma_m, message.registration_m = r[:2], float(self._sigmas[2]), self._registration
+        message.scene_map_m, message.height_sigma_m, message.registration_m = (
+            r[:2],
+            float(self._sigmas[2]),
+            self._registration,
+        )
         message.posting_m = message.zone_spacing_m = self._posting
         return message
 

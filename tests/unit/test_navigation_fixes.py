@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fix_samples import CAMERA, POSITION_M, FixSource, carried, fix_processor
+from fix_samples import POSITION_M, FixSource, carried, fix_processor
 from navigation_samples import Hover, level_map, step
 from scipy.stats import chi2
 

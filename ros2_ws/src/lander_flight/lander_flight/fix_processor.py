@@ -1,8 +1,9 @@
 """From a fix message to a correction of the filter.
 
-A fix is of the time of its image and comes later by the time that it took to compute. The state is walked back to the image, the innovation
-formed there, and the rows carried to the errors of now: for dynamics without noise in between that is what a clone of the state at the
-image gives (Roumeliotis and Burdick 2002), and the noise of the time between, about a second, is three orders below that of a fix.
+A fix is of the time of its image and comes later by the time that it took to compute. The state is walked back to the
+image, the innovation formed there, and the rows carried to the errors of now: for dynamics without noise in between
+that is what a clone of the state at the image gives (Roumeliotis and Burdick 2002), and the noise of the time between,
+about a second, is three orders below that of a fix.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ class FixProcessor:
         return self._correct(filter_, Measured(rows, found.innovation), covariance, time_s, ranged_s)
 
     def _fade(self, filter_: InertialFilter, message: Message) -> None:
-        """Let the errors of the map where the camera looks decay over the ground that its view has moved; another head sits otherwise."""
+        """Let the errors of the map where the camera looks decay over the ground that its view has moved; another head
+        sits otherwise.
+        """
         belief = self._belief
         e, n = message.scene_map_m.tolist()
         moved = float(np.hypot(e - self.scene[EAST], n - self.scene[NORTH]))

@@ -1,8 +1,9 @@
 """A fix of terrain-relative navigation against the state: where the camera is over the map, and how it is turned.
 
-The fix is a pose with a full covariance, position and attitude together: what an image tells of the two hangs together, so that neither is
-assumed. It is relative to the image map, whose errors are states: the registration of a zone is common to all fixes in it, and what the map is
-shifted by beyond that where the camera looks decays with the ground that the view moves over. A camera that is not mounted as stated turns every fix alike.
+The fix is a pose with a full covariance, position and attitude together: what an image tells of the two hangs together,
+so that neither is assumed. It is relative to the image map, whose errors are states: the registration of a zone is
+common to all fixes in it, and what the map is shifted by beyond that where the camera looks decays with the ground that
+the view moves over. A camera that is not mounted as stated turns every fix alike.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ def turn(rotation: Array) -> Array:
 
 
 def small_rotation(measured: Array, predicted: Array) -> Array:
-    """The rotation vector that, from the left, takes one attitude to the other; both R_mci_body. Good to the third power of the angle."""
+    """The rotation vector that, from the left, takes one attitude to the other; both R_mci_body. Good to the third
+    power of the angle.
+    """
     X = measured @ predicted.T
     return 0.5 * np.array([X[2, 1] - X[1, 2], X[0, 2] - X[2, 0], X[1, 0] - X[0, 1]])

@@ -18,7 +18,9 @@ Array = NDArray[np.float64]
 def initial_covariance(
     dispersions: Dispersions, sheet: ImuSheet, belief: RangeBelief, onboard_map: OnboardMap
 ) -> Array:
-    """Covariance of the error state at the nominal start, shape (37, 37); the map in view and the mount of the camera come with the first fix."""
+    """Covariance of the error state at the nominal start, shape (37, 37); the map in view and the mount of the camera
+    come with the first fix.
+    """
     sigmas = np.zeros(es.SIZE)
     sigmas[es.POSITION : es.VELOCITY] = dispersions.position_m
     sigmas[es.VELOCITY : es.ATTITUDE] = dispersions.velocity_m_s

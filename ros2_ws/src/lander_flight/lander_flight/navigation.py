@@ -1,8 +1,9 @@
-"""Navigation: inertial, in mci, corrected by the rangefinder and by fixes of the camera over the onboard maps. An error-state Kalman filter.
+"""Navigation: inertial, in mci, corrected by the rangefinder and by fixes of the camera over the onboard maps. An
+error-state Kalman filter.
 
 The state is carried at every tick (`strapdown`), the covariance every 0.1 s (`error_state`). A range is used at its time of validity:
-the state is walked back to it on the increments of the ticks since, and the measurement row carried to the errors of now; so is a fix, at
-the time of its image. The process
+the state is walked back to it on the increments of the ticks since, and the measurement row carried to the errors of
+now; so is a fix, at the time of its image. The process
 noise of the time between is left out; over seconds it is micrometres.
 """
 

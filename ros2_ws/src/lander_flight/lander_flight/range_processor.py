@@ -50,9 +50,7 @@ class RangeProcessor:
         self._site = site
         self.footprints = np.full((sd.BEAMS, 3), inf)  # where each beam met the map last
 
-    def process(
-        self, message: Message, filter_: InertialFilter, com_body: Array, vouched: bool = False
-    ) -> RangeResult:
+    def process(self, message: Message, filter_: InertialFilter, com_body: Array, vouched: bool = False) -> RangeResult:
         """Correct the filter by a measurement, or not; `vouched`: another way to the altitude has just agreed with the filter."""
         if not message.valid or message.beam >= len(self._mount):
             return NOT_USED
