@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from lander_common.faults.catalogue import AnyFault
 from lander_common.faults.checks import check
 from lander_common.faults.injection import Injection
 from lander_common.frames import SiteFrame
+from lander_common.scenario import Scenario, choose_logic
 from lander_runtime.config import ConfigError, Document, Parameters, did_you_mean, find, override, read
 
 Positive = Annotated[float, Field(gt=0)]
@@ -170,18 +170,6 @@ class Dispersions(Parameters):
     com_m: NonNegative
 
 
-class Scenario(Parameters):
-    """What is flown, and what happens on the way."""
-
-    name: str
-    title: str
-    history: str
-    logic: str
-    members: tuple[str, ...]
-    parts: dict[str, str]  # kind -> name of the file under config/<kind>/
-    faults: tuple[AnyFault, ...]
-
-
 _KINDS: dict[str, type[Parameters]] = {"vehicle": Vehicle, "site": Site, "start": Start, "dispersions": Dispersions}
 Part = TypeVar("Part", bound=Parameters)
 
@@ -232,11 +220,12 @@ def resolve(
     values (`{"navigation.range_gate.accept_sigma": "4"}`). Raises ConfigError with all mistakes of the first file that has any.
     """
     chosen = {kind: name for kind, name in (choices or {}).items() if name}
-    documents = _documents(read(find("scenario", scenario)), chosen)
-    document, parts = documents["scenario"], documents["scenario"].data["parts"]
-    for key, value in (settings or {}).items():
+    changes = dict(settings or {})
+    documents = _documents(read_layered("scenario", scenario), changes.pop("scenario.logic", None), chosen)
+    document = documents["scenario"]
+    for key, value in changes.items():
         _set(documents, key, value)
-    missing = [kind for kind in _KINDS if kind not in parts]
+    missing = [kind for kind in _KINDS if kind not in documents]
     if missing:
         raise ConfigError([f"{document.path}: parts: {', '.join(missing)} missing: name a file under config/ for each"])
     parsed: dict[str, Any] = {kind: documents[kind].parse(model) for kind, model in _KINDS.items()}
@@ -245,15 +234,15 @@ def resolve(
     return made
 
 
-def _documents(file: Document, choices: Mapping[str, str]) -> dict[str, Document]:
-    """The scenario and every part that it names, by kind, from their files or from one file that holds them all."""
-    if isinstance(file.data, Mapping) and isinstance(file.data.get("scenario"), Mapping):
-        documents, to_read = {kind: file.section(kind) for kind in file.data if kind != "seed"}, dict(choices)
-    else:
-        documents, to_read = {"scenario": file}, {**file.parse(Scenario).parts, **choices}
-    scenario = documents["scenario"]
-    scenario.data["parts"] = {**scenario.parse(Scenario).parts, **choices}
-    return documents | {kind: read(find(kind, name)) for kind, name in to_read.items()}
+def _documents(file: Document, logic: str | None, choices: Mapping[str, str]) -> dict[str, Document]:
+    """The scenario and every part that flies, by kind, from their files or from one file that holds them all."""
+    complete = isinstance(file.data, Mapping) and isinstance(file.data.get("scenario"), Mapping)
+    sections = [kind for kind in file.data if kind != "seed"] if complete else []
+    documents = {kind: file.section(kind) for kind in sections} or {"scenario": file}
+    parts = choose_logic(documents["scenario"], logic)
+    to_read = {**(parts if logic or not complete else {}), **choices}
+    documents["scenario"].data["parts"].update(choices)
+    return documents | {kind: read_layered(kind, name) for kind, name in to_read.items()}
 
 
 def _set(documents: Mapping[str, Document], key: str, value: str) -> None:

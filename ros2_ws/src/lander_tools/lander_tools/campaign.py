@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from math import sqrt
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from lander_common.mission import resolve
+from lander_common.scenario import Logic
 from lander_runtime.messages import plain
 from lander_tools.fly import fly
 from lander_tools.make_map import ensure_map
@@ -36,13 +37,14 @@ COLUMNS = {
 @click.argument("scenario", default="nominal")
 @click.option("--seeds", default="1-20", show_default=True, help="One, a range, or several: 1-20, 3,5,8.")
 @click.option("--start", default="", metavar="NAME", help="powered_descent or deorbit. Default: the scenario's.")
+@click.option("--logic", type=click.Choice(get_args(Logic)), help="Which flight software flies.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value of the configuration.")
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(min=1), help="At a time.")
-def command(scenario: str, seeds: str, start: str, settings: Sequence[str], jobs: int) -> None:
+def command(scenario: str, seeds: str, start: str, logic: str | None, settings: Sequence[str], jobs: int) -> None:
     """Fly SCENARIO with every seed and print a table of the landings."""
-    from lander_tools.run import split_settings
+    from lander_tools.run import logic_setting, split_settings
 
-    numbers, changes = parse_seeds(seeds), split_settings(settings)
+    numbers, changes = parse_seeds(seeds), split_settings(settings) | logic_setting(logic)
     results = campaign(scenario, numbers, {"start": start}, changes, jobs)
     Console().print(table(results))
     for line in summary(results, propellant_bound(resolve(scenario, 0, {"start": start}, changes)).propellant_kg):

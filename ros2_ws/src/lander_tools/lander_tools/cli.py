@@ -13,6 +13,7 @@ COMMANDS = {
     "campaign": ("lander_tools.campaign", "Fly many seeds in parallel and print how they ended."),
     "test": ("lander_tools.check", "Check everything: lint, format, types, tests."),
     "scenarios": ("lander_tools.scenarios", "List what can be flown."),
+    "faults": ("lander_tools.list_faults", "List every fault that a scenario may have."),
     "topics": ("lander_tools.topics", "List every topic with type, rate, publisher, subscribers."),
     "report": ("lander_tools.report", "Draw the report of a run."),
     "diff": ("lander_tools.diff", "Say where two runs first part."),

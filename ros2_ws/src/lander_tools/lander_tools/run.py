@@ -11,11 +11,12 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from lander_common.mission import Mission, resolve
+from lander_common.scenario import Logic
 from lander_runtime.conductor import RUN_RECORD_FILE, RunRecord
 from lander_runtime.config import ConfigError
 from lander_tools import run_folder, verdict
@@ -29,6 +30,7 @@ from lander_tools.verdict import Verdict, VerdictError
 
 LAUNCH_FILE = Path("launch") / "descent.launch.yaml"
 TRANSPORTS = ("lockstep", "wall-clock", "in-process")
+LOGICS = get_args(Logic)
 LOCKSTEP, REAL_TIME = 0.0, 1.0  # rates
 FAILED_TO_RUN = 2  # exit status
 
@@ -74,6 +76,7 @@ class Request:
 @click.option("--vehicle", default="", metavar="NAME", help="A name under config/vehicle. Default: the scenario's.")
 @click.option("--site", default="", metavar="NAME", help="A name under config/site. Default: the scenario's.")
 @click.option("--start", default="", metavar="NAME", help="powered_descent or deorbit. Default: the scenario's.")
+@click.option("--logic", type=click.Choice(LOGICS), help="Which flight software flies. Default: the scenario's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value of the configuration.")
 @click.option("--record/--no-record", default=True, show_default=True, help="Record a bag and draw the report.")
 @click.option(
@@ -87,6 +90,7 @@ def command(
     seed: int,
     transport: str | None,
     rate: float | None,
+    logic: str | None,
     settings: Sequence[str],
     record: bool,
     stop_after: float,
@@ -105,7 +109,7 @@ def command(
         rate=rate,
         transport=transport,
         choices=choices,
-        settings=split_settings(settings),
+        settings=split_settings(settings) | logic_setting(logic),
         record=record,
         stop_after_s=stop_after,
         domain=domain,
@@ -124,6 +128,11 @@ def choose_transport(transport: str | None, rate: float | None) -> tuple[str, fl
     if rate:
         raise click.UsageError(f"--rate {rate:g} needs --transport wall-clock, not {transport}")
     return transport, LOCKSTEP
+
+
+def logic_setting(logic: str | None) -> dict[str, str]:
+    """The setting that an option --logic stands for."""
+    return {} if logic is None else {"scenario.logic": logic}
 
 
 def split_settings(settings: Sequence[str]) -> dict[str, str]:
