@@ -15,6 +15,7 @@ from lander_common.start import NominalStart, nominal_start
 from lander_flight.braking import BrakingSolver
 from lander_flight.deorbit import DeorbitBurn
 from lander_flight.guidance_parameters import GuidanceParameters
+from lander_flight.heritage.reset_response import ResetResponse
 from lander_flight.lander_state import (
     NOTHING,
     ApproachFrame,
@@ -34,7 +35,7 @@ from lander_flight.targeting import Targeting
 from lander_flight.terminal import TerminalDescent
 from lander_flight.thrust_estimate import ThrustEstimate, gravity, thrust_of
 from lander_flight.touchdown import ContactMonitor, RestMonitor, slow_descent_height
-from lander_runtime.messages import GuidanceCommand
+from lander_runtime.messages import GuidanceCommand, NavigationState
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 LEFT: Vector = (0.0, 1.0, 0.0)
@@ -65,6 +66,7 @@ class Guidance(Subsystem):
         self._contact = ContactMonitor(p.touchdown)
         self._rest = RestMonitor(p.touchdown, g)
         self._pointing = Pointing()
+        self._reset_response = None if p.reset_response is None else ResetResponse(p.reset_response)
         self._phase = Phase.DEORBIT
         self._demand = NOTHING
         self._state: LanderState | None = None
@@ -96,9 +98,16 @@ class Guidance(Subsystem):
         else:
             self._state = state
             self._estimate.update(state, self._demand)
-            self._demand = self._steer[self._phase](state)
+            self._demand = self._limited(self._steer[self._phase](state), inputs, tick.time_s)
             self._point(state)
         return {"guidance_command": self._message()}
+
+    def _limited(self, demand: Demand, inputs: Inputs, time_s: float) -> Demand:
+        if self._reset_response is None:
+            return demand
+        navigation = inputs.latest("navigation_state")
+        failed = navigation is not None and navigation.imu_verdict == NavigationState.REJECTED
+        return self._reset_response.limited(demand, failed, time_s)
 
     # Inputs
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lander_common.mission import Fraction, NonNegative, Positive
+from lander_flight.heritage.reset_response import ResetResponseParameters
 from lander_runtime.config import Parameters
 
 
@@ -77,6 +78,7 @@ class TerminalParameters(Parameters):
     """Terminal descent."""
 
     deceleration_m_s2: Positive  # net, of the speed profile
+    level_most: Fraction  # of full thrust, with the main engine on
     thrust_margin: Fraction  # of the assist thrust kept back from the profile
     speed_gain_1_s: Positive
     touchdown_speed_m_s: Positive
@@ -141,3 +143,4 @@ class GuidanceParameters(Parameters):
     touchdown: TouchdownParameters
     blind: BlindParameters
     estimator: EstimatorParameters
+    reset_response: ResetResponseParameters | None  # of heritage logic only

@@ -26,11 +26,13 @@ from lander_flight import navigation_report as report
 from lander_flight import strapdown as sd
 from lander_flight.fix_processor import NO_FIX, FixProcessor
 from lander_flight.free_fall import FreeFallCalibration
+from lander_flight.heritage.inertial_drift import InertialDrift
 from lander_flight.inertial_filter import InertialFilter, history_length, new_state
 from lander_flight.initial_covariance import initial_covariance, process_noise
 from lander_flight.mass_model import MassModel
 from lander_flight.navigation_parameters import NavigationParameters, imu_sheet, rangefinder_mount
-from lander_flight.range_gate import Verdict, build_gate
+from lander_flight.range_gate import Verdict
+from lander_flight.range_gate_choice import build_gate
 from lander_flight.range_processor import NOT_USED, RangeProcessor
 from lander_runtime.messages import Message, NavigationFilter, NavigationState, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
@@ -60,6 +62,7 @@ class Navigation(Subsystem):
         self._range = RangeProcessor(belief, self.mount, build_gate(parameters.range_gate), ground, mission.site_frame)
         self._fixes = self._fix_processor(mission)
         self._reporter = report.Reporter(mission.site_frame, mission.vehicle.legs, ground, belief)
+        self._drift = None if parameters.inertial_drift is None else InertialDrift(parameters.inertial_drift)
         self._time_ns = 0
         self._blind_s = 0.0
         self._last_range = NOT_USED
@@ -73,6 +76,8 @@ class Navigation(Subsystem):
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Advance by the increments of the tick, use a range if there is a new one, say what came of it."""
         imu_verdict = self._advance(tick, inputs.fresh("imu_increments"))
+        if self._drift is not None:
+            self._drift.grow(self.filter, tick.step_s)
         measurement, fix = inputs.fresh("range"), inputs.fresh("trn_fix")
         fixed = fix is not None and fix.valid
         if self.filter.lag_s >= self._parameters.covariance_period_s - 1e-6 or measurement is not None or fixed:
@@ -128,6 +133,8 @@ class Navigation(Subsystem):
         self._last_range = result = self._range.process(measurement, self.filter, self._mass.com_body(), vouched)
         if result.verdict in (Verdict.ACCEPTED, Verdict.DEWEIGHTED):
             self._accepted_s = self.filter.time_s
+            if self._drift is not None:
+                self._drift.forget()
             self._nis.append(result.nis)
 
     def _use_fix(self, fix: Message) -> None:

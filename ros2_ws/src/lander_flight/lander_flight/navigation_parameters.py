@@ -11,6 +11,8 @@ from lander_common.mission import Mission, NonNegative, Positive, Vector3
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_flight.fix_gate import FixGateParameters
 from lander_flight.range_gate import RangeGateParameters
+from lander_flight.heritage.inertial_drift import InertialDriftParameters
+from lander_flight.range_gate_choice import RangeGateParameters
 from lander_runtime.config import Parameters
 
 _HOUR_S = 3600.0
@@ -65,6 +67,7 @@ class NavigationParameters(Parameters):
     rangefinder: RangeBelief
     range_gate: RangeGateParameters
     trn: FixBelief
+    inertial_drift: InertialDriftParameters | None  # of heritage logic only
 
 
 class _View(Parameters):

@@ -103,11 +103,3 @@ def _straight_line(shots: deque[Innovation]) -> tuple[float, float, float]:
     rate = sum((shot.time_s - mean_t) * shot.value_m for shot in shots) / moment if moment > 0.0 else 0.0
     left = sum((shot.value_m - mean - rate * (shot.time_s - mean_t)) ** 2 for shot in shots)
     return rate, float((left / count) ** 0.5), mean
-
-
-RangeGateParameters = FrigorisGateParameters  # a union by `kind` as soon as there are others
-
-
-def build_gate(parameters: RangeGateParameters) -> RangeGate:
-    """The strategy that the configuration names."""
-    return FrigorisGate(parameters)

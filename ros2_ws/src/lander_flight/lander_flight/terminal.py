@@ -49,7 +49,7 @@ class TerminalDescent:
         speed = -velocity[2]
         needed = gravity_m_s2 + stopping_deceleration(height_m, speed, p.touchdown_speed_m_s)
         self._choose_engines(needed, speed, limits)
-        most = limits.all_m_s2 if self.main_engine else limits.assist_m_s2
+        most = p.level_most * limits.all_m_s2 if self.main_engine else limits.assist_m_s2
         least = limits.main_m_s2 if self.main_engine else p.least_thrust * limits.assist_m_s2
         wanted_speed, forward = self._planned(velocity, height_m, gravity_m_s2, limits)
         up = gravity_m_s2 + forward + p.speed_gain_1_s * (speed - wanted_speed)

@@ -65,17 +65,26 @@ class Document:
         return f"{self.path}:{self._line(where)}: {key or 'document'}: {text}"
 
     def _problem(self, model: type[BaseModel], detail: dict[str, Any]) -> str:
-        where: Key = tuple(part for part in detail["loc"])
+        where = self._present(detail["loc"])
         text = self.problem(where, _expectation(detail))
         if detail["type"] == "extra_forbidden":
             text += did_you_mean(str(where[-1]), _fields_at(model, where[:-1]))
         return text
 
+    def _present(self, where: Key) -> Key:
+        """The place without the tags that pydantic puts into it for the chosen member of a union."""
+        node, kept = self.data, list[str | int]()
+        for part in where[:-1]:
+            if _holds(node, part):
+                kept.append(part)
+                node = node[part]
+        return (*kept, *where[-1:])
+
     def _line(self, where: Key) -> int:
         node, line = self.data, _first_line(self.data)
         for part in where:
             if isinstance(node, CommentedMap) and part in node:
-                line = node.lc.key(part)[0] + 1
+                line = node.lc.key(part)[0] + 1 if part in (node.lc.data or {}) else line
             elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
                 line = node.lc.item(part)[0] + 1
             else:
@@ -133,6 +142,27 @@ def find(kind: str, name: str) -> Path:
     raise ConfigError([f"no {kind} named {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"])
 
 
+def read_layered(kind: str, name: str) -> Document:
+    """A file of a kind laid over the one of the same kind that its key `base` names, and so on. Raises ConfigError.
+
+    Mappings are merged key by key; anything else of the base is replaced.
+    """
+    document = read(find(kind, name))
+    base = document.data.pop("base", None) if isinstance(document.data, CommentedMap) else None
+    if base is not None:
+        _lay_under(document.data, read_layered(kind, str(base)).data)
+    return document
+
+
+def _lay_under(data: CommentedMap, base: CommentedMap) -> None:
+    """Give a mapping what only its base has, in place."""
+    for key, value in base.items():
+        if key not in data:
+            data[key] = value
+        elif isinstance(data[key], CommentedMap) and isinstance(value, CommentedMap):
+            _lay_under(data[key], value)
+
+
 def override(document: Document, key: str, value: str) -> None:
     """Set `a.b.c` in a document to a value written as YAML. Raises ConfigError where the key is not there."""
     *parents, last = key.split(".")
@@ -170,15 +200,14 @@ def _expectation(detail: dict[str, Any]) -> str:
     return f"{detail['msg']}, got {detail['input']!r}"
 
 
-def _fields_at(model: Any, where: Key) -> list[str]:
+def _fields_at(model: type[BaseModel], where: Key) -> list[str]:
+    """Names of the fields at a place, of every member of a union that may stand there."""
+    models = [model]
     for part in where:
-        if isinstance(part, int):
-            continue
-        fields = getattr(model, "model_fields", {})
-        if part not in fields:
-            return []
-        model = next(_models_in(fields[part].annotation), None)
-    return list(getattr(model, "model_fields", {}))
+        if isinstance(part, str):
+            fields = [one.model_fields[part].annotation for one in models if part in one.model_fields]
+            models = [found for annotation in fields for found in _models_in(annotation)]
+    return [name for one in models for name in one.model_fields]
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -186,6 +215,10 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
+
+
+def _holds(node: Any, part: str | int) -> bool:
+    return isinstance(part, int) if isinstance(node, list) else isinstance(node, Mapping) and part in node
 
 
 def _first_line(data: Any) -> int:

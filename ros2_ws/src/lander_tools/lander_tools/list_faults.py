@@ -36,7 +36,7 @@ def lines(subject: str = "") -> Iterator[str]:
         yield from _entry("NODE", model)
     for model in TOPIC_KINDS:
         yield from _entry("TOPIC", model)
-    yield f"NODE and TOPIC: any of {', '.join(catalogue())} but devices. at_s and duration_s: see docs/faults.md."
+    yield f"NODE and TOPIC: any of {', '.join(catalogue())} that is a node or a topic (./lander topics)."
 
 
 def _entry(subject: str, model: type[Fault]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from lander_common.faults.site_map import Elsewhere, OtherTerrain
 from lander_common.mission import Mission
 from lander_common.mission_map import MapParameters, Zone, map_path
 from lander_common.onboard_map import MapGrid, OnboardMap, level_grid
-from lander_runtime.config import find, load
+from lander_runtime.config import read_layered
 from lander_runtime.rng import stream
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
@@ -67,7 +67,7 @@ def _surveyed_terrain(mission: Mission) -> TerrainParameters:
     """The mission's terrain, unless the map is of another one by mistake."""
     for one in mission.faults_of("map"):
         if isinstance(one.fault, OtherTerrain):
-            return load(find("terrain", one.fault.terrain), TerrainParameters)
+            return read_layered("terrain", one.fault.terrain).parse(TerrainParameters)
     return mission.part("terrain", TerrainParameters)
 
 
