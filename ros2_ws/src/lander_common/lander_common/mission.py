@@ -17,7 +17,7 @@ from lander_common.faults.checks import check
 from lander_common.faults.injection import Injection
 from lander_common.frames import SiteFrame
 from lander_common.scenario import Scenario, choose_logic
-from lander_runtime.config import ConfigError, Document, Parameters, did_you_mean, find, override, read
+from lander_runtime.config import ConfigError, Document, Parameters, did_you_mean, override, read_layered
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lander_common.faults.catalogue import AnyFault
-from lander_runtime.config import Document, Parameters, find, read
+from lander_runtime.config import Document, Parameters
 
 Logic = Literal["frigoris", "heritage"]
 Outcome = Literal["success", "survivable", "lost", "aborted_safe"]
