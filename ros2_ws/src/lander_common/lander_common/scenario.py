@@ -18,14 +18,14 @@ class Heritage(Parameters):
 
     about: str  # what is known of it, and what is assumed
     parts: dict[str, str]  # replace those of the scenario
-    members: tuple[str, ...] | None  # replace those of the scenario
+    members: tuple[str, ...] | None = None  # replace those of the scenario
 
 
 class Expected(Parameters):
     """How a flight may end."""
 
     frigoris: Annotated[tuple[Outcome, ...], Field(min_length=1)]
-    heritage: tuple[Outcome, ...]  # empty where there is no heritage logic
+    heritage: tuple[Outcome, ...] = ()  # where there is such a logic
 
 
 class Figure(Parameters):
@@ -43,10 +43,12 @@ class Figure(Parameters):
         "deorbit_burn_s",
         "free_fall_s",  # from the last thrust to the ground
     ]
-    at_altitude_m: float | None
+    at_altitude_m: float | None = None
     published: str  # as it was told
-    value: float | None  # the same as a number, where it is to be met ...
-    within: Annotated[float, Field(gt=0, le=1)] | None  # ... to this fraction; with a value only: at least that value
+    value: float | None = None  # the same as a number, where it is to be met ...
+    within: Annotated[float, Field(gt=0, le=1)] | None = (
+        None  # ... to this fraction; with a value only: at least that value
+    )
     source: str
     mark: Literal["sourced", "computed", "estimate"]
 

@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field
 from lander_common.mission import Mission, NonNegative, Positive, Vector3
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_flight.fix_gate import FixGateParameters
-from lander_flight.range_gate import RangeGateParameters
 from lander_flight.heritage.inertial_drift import InertialDriftParameters
 from lander_flight.range_gate_choice import RangeGateParameters
 from lander_runtime.config import Parameters
