@@ -10,6 +10,7 @@ from typing import Any
 
 from lander_common.mission import Mission, resolve
 from lander_common.views import VIEWS
+from lander_runtime.config import split_setting
 from lander_runtime.ros_conductor import ConductorHost
 from lander_runtime.ros_host import Blueprint, RunOptions, run_host
 from lander_runtime.ros_member import MemberHost
@@ -21,15 +22,7 @@ EXIT_NO_RECORD = 4
 def mission_of(options: RunOptions) -> Mission:
     """The mission that the launch file asks for. Raises ConfigError."""
     choices = {kind: getattr(options, kind) for kind in ("vehicle", "site", "start")}
-    return resolve(options.scenario, options.seed, choices, dict(split_setting(text) for text in options.settings))
-
-
-def split_setting(text: str) -> tuple[str, str]:
-    """`key=value` as a pair. Raises ValueError for anything else."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise ValueError(f"--set {text}: expected key=value, such as navigation.range_gate.accept_sigma=4")
-    return key, value
+    return resolve(options.scenario, options.seed, choices, dict(map(split_setting, options.settings)))
 
 
 def members_of(options: RunOptions) -> list[str]:

@@ -8,14 +8,11 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from lander_common.mission import Mission, NonNegative, Positive, Vector3
-from lander_common.moon import STANDARD_GRAVITY_M_S2
+from lander_common.units import HOUR_S, MICRO_G_M_S2
 from lander_flight.fix_gate import FixGateParameters
 from lander_flight.heritage.inertial_drift import InertialDriftParameters
 from lander_flight.range_gate_choice import RangeGateParameters
 from lander_runtime.config import Parameters
-
-_HOUR_S = 3600.0
-_MICRO_G = 1e-6 * STANDARD_GRAVITY_M_S2
 
 
 class FreeFall(Parameters):
@@ -94,17 +91,17 @@ class GyroSheet(_View):
     @property
     def bias_sigma(self) -> float:
         """rad/s."""
-        return radians((self.turn_on_bias_deg_h**2 + self.bias_instability_deg_h**2) ** 0.5) / _HOUR_S
+        return radians((self.turn_on_bias_deg_h**2 + self.bias_instability_deg_h**2) ** 0.5) / HOUR_S
 
     @property
     def bias_drive(self) -> float:
         """Density of the random walk that a Gauss-Markov bias is over times short against its correlation, (rad/s)^2/s."""
-        return 2.0 * (radians(self.bias_instability_deg_h) / _HOUR_S) ** 2 / self.correlation_time_s
+        return 2.0 * (radians(self.bias_instability_deg_h) / HOUR_S) ** 2 / self.correlation_time_s
 
     @property
     def white(self) -> float:
         """rad^2/s."""
-        return radians(self.random_walk_deg_sqrt_h) ** 2 / _HOUR_S
+        return radians(self.random_walk_deg_sqrt_h) ** 2 / HOUR_S
 
     @property
     def per_angle(self) -> float:
@@ -131,17 +128,17 @@ class AccelerometerSheet(_View):
     @property
     def bias_sigma(self) -> float:
         """m/s2."""
-        return float((self.turn_on_bias_micro_g**2 + self.bias_instability_micro_g**2) ** 0.5) * _MICRO_G
+        return float((self.turn_on_bias_micro_g**2 + self.bias_instability_micro_g**2) ** 0.5) * MICRO_G_M_S2
 
     @property
     def bias_drive(self) -> float:
         """Density of the random walk of the bias, (m/s2)^2/s."""
-        return 2.0 * (self.bias_instability_micro_g * _MICRO_G) ** 2 / self.correlation_time_s
+        return 2.0 * (self.bias_instability_micro_g * MICRO_G_M_S2) ** 2 / self.correlation_time_s
 
     @property
     def white(self) -> float:
         """(m/s)^2/s."""
-        return self.random_walk_m_s_sqrt_h**2 / _HOUR_S
+        return self.random_walk_m_s_sqrt_h**2 / HOUR_S
 
     @property
     def thrust_axis_sigmas(self) -> Vector3:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lander_common.units import HOUR_S
 from lander_flight.payload_parameters import Payload, State
 from lander_runtime.config import did_you_mean
 
-_HOUR_S = 3600.0
 _POWER_ROUNDING_W = 1e-9
 
 
@@ -125,10 +125,10 @@ def _out_of_season(name: str, state: State, conditions: Conditions) -> str:
         return f"{name} may not be in {state.name} around the landing"
     if state.after_touchdown_s is None:
         return ""
-    hours = state.after_touchdown_s / _HOUR_S
+    hours = state.after_touchdown_s / HOUR_S
     if conditions.since_touchdown_s is None:
         return f"{name} may be in {state.name} from {hours:.1f} h after touchdown; it has not landed"
     if conditions.since_touchdown_s < state.after_touchdown_s:
-        now = conditions.since_touchdown_s / _HOUR_S
+        now = conditions.since_touchdown_s / HOUR_S
         return f"{name} may be in {state.name} from {hours:.1f} h after touchdown; it is {now:.1f} h"
     return ""

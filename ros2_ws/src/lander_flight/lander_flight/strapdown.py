@@ -15,7 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.compiled_quaternion import from_rotation_vector, multiply, normalised, rotate
 from lander_common.moon import C22, GM_M3_S2, GRAVITY_RADIUS_M, J2, ROTATION_RATE_RAD_S
+from lander_common.quaternion import Quaternion
 
 Array = NDArray[np.float64]
 Triple = tuple[float, float, float]
@@ -34,8 +36,6 @@ ZONE = 33  # m, true terrain east and north of the zone of the image map: its re
 CAMERA = 35  # rad, rotation vector in body from where the camera should look to where it does
 NAV_SIZE = 38
 BEAMS = 2  # that there are states for
-
-_SMALL_ANGLE_SQUARED = 1e-12
 
 
 @njit(cache=True)
@@ -67,61 +67,26 @@ def gravity_mci(x: float, y: float, z: float, time_s: float) -> Triple:
 
 
 @njit(cache=True)
-def rotate(qx: float, qy: float, qz: float, qw: float, v: Triple) -> Triple:
-    """Vector in frame a from one in frame b, for the quaternion q_a_b."""
-    tx = 2.0 * (qy * v[2] - qz * v[1])
-    ty = 2.0 * (qz * v[0] - qx * v[2])
-    tz = 2.0 * (qx * v[1] - qy * v[0])
-    return (
-        v[0] + qw * tx + qy * tz - qz * ty,
-        v[1] + qw * ty + qz * tx - qx * tz,
-        v[2] + qw * tz + qx * ty - qy * tx,
-    )
+def attitude(nav: Array) -> Quaternion:
+    """q_mci_body of a navigation state."""
+    return nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3]
 
 
 @njit(cache=True)
 def turn_body(nav: Array, x: float, y: float, z: float) -> None:
-    """Turn the attitude by a rotation vector in body, rad: q_mci_body times its quaternion, at unit length."""
-    px, py, pz, pw = nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3]
-    qx, qy, qz, qw = _quaternion(x, y, z)
-    _set_attitude(
-        nav,
-        pw * qx + px * qw + py * qz - pz * qy,
-        pw * qy - px * qz + py * qw + pz * qx,
-        pw * qz + px * qy - py * qx + pz * qw,
-        pw * qw - px * qx - py * qy - pz * qz,
-    )
+    """Turn the attitude by a rotation vector in body, rad."""
+    _set_attitude(nav, multiply(attitude(nav), from_rotation_vector((x, y, z))))
 
 
 @njit(cache=True)
 def turn_mci(nav: Array, x: float, y: float, z: float) -> None:
-    """Turn the attitude by a rotation vector in mci, rad: its quaternion times q_mci_body."""
-    qx, qy, qz, qw = nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3]
-    px, py, pz, pw = _quaternion(x, y, z)
-    _set_attitude(
-        nav,
-        pw * qx + px * qw + py * qz - pz * qy,
-        pw * qy - px * qz + py * qw + pz * qx,
-        pw * qz + px * qy - py * qx + pz * qw,
-        pw * qw - px * qx - py * qy - pz * qz,
-    )
+    """Turn the attitude by a rotation vector in mci, rad."""
+    _set_attitude(nav, multiply(from_rotation_vector((x, y, z)), attitude(nav)))
 
 
 @njit(cache=True)
-def _quaternion(x: float, y: float, z: float) -> tuple[float, float, float, float]:
-    square = x * x + y * y + z * z
-    if square < _SMALL_ANGLE_SQUARED:
-        scale = 0.5 - square / 48.0
-        return x * scale, y * scale, z * scale, 1.0 - square / 8.0
-    angle = sqrt(square)
-    scale = sin(0.5 * angle) / angle
-    return x * scale, y * scale, z * scale, cos(0.5 * angle)
-
-
-@njit(cache=True)
-def _set_attitude(nav: Array, x: float, y: float, z: float, w: float) -> None:
-    scale = 1.0 / sqrt(x * x + y * y + z * z + w * w)
-    nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3] = x * scale, y * scale, z * scale, w * scale
+def _set_attitude(nav: Array, q: Quaternion) -> None:
+    nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3] = normalised(q)
 
 
 @njit(cache=True)
@@ -139,7 +104,7 @@ def specific_force(nav: Array, delta_v: Array, dt: float) -> Triple:
 def velocity_gained(nav: Array, delta_v: Array, dt: float) -> Triple:
     """Delta-v in mci, m/s, from that in body."""
     x, y, z = specific_force(nav, delta_v, dt)
-    return rotate(nav[Q], nav[Q + 1], nav[Q + 2], nav[Q + 3], (x * dt, y * dt, z * dt))
+    return rotate(attitude(nav), (x * dt, y * dt, z * dt))
 
 
 @njit(cache=True)

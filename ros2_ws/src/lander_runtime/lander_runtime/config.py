@@ -163,6 +163,14 @@ def _lay_under(data: CommentedMap, base: CommentedMap) -> None:
             _lay_under(data[key], value)
 
 
+def split_setting(text: str) -> tuple[str, str]:
+    """`key=value` as a pair. Raises ConfigError for anything else."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError([f"--set {text}: expected KEY=VALUE, such as navigation.range_gate.accept_sigma=4"])
+    return key, value
+
+
 def override(document: Document, key: str, value: str) -> None:
     """Set `a.b.c` in a document to a value written as YAML. Raises ConfigError where the key is not there."""
     *parents, last = key.split(".")

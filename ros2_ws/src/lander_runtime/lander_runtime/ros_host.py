@@ -7,6 +7,7 @@ the node's own loop moves the run's topics; parameters, lifecycle and other serv
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from abc import abstractmethod
@@ -18,6 +19,7 @@ import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import uninstall_signal_handlers
 
 from lander_runtime.architecture import Node, Topic, architecture, views_of
 from lander_runtime.dds import Link
@@ -240,3 +242,10 @@ def run_host(host_type: type[Host], blueprint: Blueprint, finish: Callable[[Any]
         return EXIT_LOST_CONTACT
     finally:
         rclpy.try_shutdown()
+        uninstall_signal_handlers()  # which puts back Python's own
+        disregard_interrupts()
+
+
+def disregard_interrupts() -> None:
+    """Let a node that has done its part leave in order: `ros2 launch` interrupts everybody once physics has exited."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,7 +11,7 @@ from lander_runtime.conductor import EPOCH
 from lander_runtime.digest import DIGEST_BYTES
 from lander_runtime.member import Member
 from lander_runtime.messages import Message, NodeEvent, TickDone, decode
-from lander_runtime.ros_host import IDLE_S, Host, LostContactError
+from lander_runtime.ros_host import IDLE_S, Host, LostContactError, disregard_interrupts
 from lander_runtime.subsystem import Tick
 
 _ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
@@ -42,6 +42,7 @@ class MemberHost(Host):
         self._announce()
         while not (self._member.last_tick and self._member.done == self._member.newest_announced):
             self._advance()
+        disregard_interrupts()  # before physics may hear that this node is done, and exit
         self._acknowledge()
 
     def _announce(self) -> None:

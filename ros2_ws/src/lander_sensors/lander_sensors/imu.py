@@ -9,6 +9,7 @@ import numpy as np
 
 from lander_common.mission import Mission, NonNegative, Positive
 from lander_common.moon import STANDARD_GRAVITY_M_S2
+from lander_common.units import HOUR_S, MICRO_G_M_S2
 from lander_runtime.config import Parameters
 from lander_runtime.messages import ImuIncrements, Message
 from lander_runtime.rng import stream
@@ -17,9 +18,7 @@ from lander_sensors.imu_faults import ImuFaults, Sensed
 from lander_sensors.inertial_triad import DRAWS_PER_STEP, Triad, TriadErrors
 from lander_sensors.normals import Normals
 
-_HOUR_S = 3600.0
 _ZERO = (0.0, 0.0, 0.0)
-_MICRO_G = 1e-6 * STANDARD_GRAVITY_M_S2
 
 
 class GyroParameters(Parameters):
@@ -37,10 +36,10 @@ class GyroParameters(Parameters):
     def errors(self) -> TriadErrors:
         """The same in SI."""
         return TriadErrors(
-            turn_on_bias=radians(self.turn_on_bias_deg_h) / _HOUR_S,
-            bias_instability=radians(self.bias_instability_deg_h) / _HOUR_S,
+            turn_on_bias=radians(self.turn_on_bias_deg_h) / HOUR_S,
+            bias_instability=radians(self.bias_instability_deg_h) / HOUR_S,
             correlation_time_s=self.correlation_time_s,
-            random_walk=radians(self.random_walk_deg_sqrt_h) / _HOUR_S**0.5,
+            random_walk=radians(self.random_walk_deg_sqrt_h) / HOUR_S**0.5,
             scale_factor=1e-6 * self.scale_factor_ppm,
             misalignment_rad=1e-6 * self.misalignment_urad,
             quantum=1e-6 * self.quantum_urad,
@@ -63,10 +62,10 @@ class AccelerometerParameters(Parameters):
     def errors(self) -> TriadErrors:
         """The same in SI."""
         return TriadErrors(
-            turn_on_bias=self.turn_on_bias_micro_g * _MICRO_G,
-            bias_instability=self.bias_instability_micro_g * _MICRO_G,
+            turn_on_bias=self.turn_on_bias_micro_g * MICRO_G_M_S2,
+            bias_instability=self.bias_instability_micro_g * MICRO_G_M_S2,
             correlation_time_s=self.correlation_time_s,
-            random_walk=self.random_walk_m_s_sqrt_h / _HOUR_S**0.5,
+            random_walk=self.random_walk_m_s_sqrt_h / HOUR_S**0.5,
             scale_factor=1e-6 * self.scale_factor_ppm,
             misalignment_rad=1e-6 * self.misalignment_urad,
             quantum=1e-6 * self.quantum_um_s,

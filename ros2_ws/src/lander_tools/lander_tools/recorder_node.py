@@ -34,20 +34,25 @@ class RecorderHost(MemberHost):
     recorder: Recorder | None = None
 
     def fly(self) -> None:
-        """Record until the last tick."""
+        """Record until the last tick; an interrupted run leaves a whole bag too."""
         try:
             self.recorder = Recorder(
                 Path(self.options.out) / "bag", description(mission_of(self.options)), self._failed
             )
         except RecorderFailed as failure:
             self._failed(failure)
-        super().fly()
+        try:
+            super().fly()
+            self._linger()
+        finally:
+            if self.recorder:
+                self.recorder.close()
+
+    def _linger(self) -> None:
         self.link.wait(["clock"], 0.0)
         time.sleep(_LINGER_S)
         for key, data in self.link.drain():
             self._dispatch(key, data)
-        if self.recorder:
-            self.recorder.close()
 
     def _failed(self, failure: RecorderFailed) -> None:
         self.get_logger().error(str(failure))

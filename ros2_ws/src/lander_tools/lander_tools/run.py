@@ -18,7 +18,7 @@ import click
 from lander_common.mission import Mission, resolve
 from lander_common.scenario import Logic
 from lander_runtime.conductor import RUN_RECORD_FILE, RunRecord
-from lander_runtime.config import ConfigError
+from lander_runtime.config import ConfigError, split_setting
 from lander_tools import run_folder, verdict
 from lander_tools.bag import Bag, BagError
 from lander_tools.launch_display import display
@@ -137,13 +137,10 @@ def logic_setting(logic: str | None) -> dict[str, str]:
 
 def split_settings(settings: Sequence[str]) -> dict[str, str]:
     """`key=value` texts as a mapping. Raises UsageError."""
-    split = {}
-    for text in settings:
-        key, equals, value = text.partition("=")
-        if not key or not equals:
-            raise click.UsageError(f"--set {text}: expected KEY=VALUE, such as navigation.range_gate.accept_sigma=4")
-        split[key] = value
-    return split
+    try:
+        return dict(map(split_setting, settings))
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def run(request: Request, out: Path | None) -> int:

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.compiled_quaternion import conjugate, rotate
 from lander_common.mission import Legs
-from lander_world.attitude import conjugate, rotate
 from lander_world.parameters import Hull, Pad
 from lander_world.site_motion import Quaternion, q_mci_site, rate_over_ground, to_site
 

@@ -18,8 +18,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.compiled_quaternion import multiply, rotate
 from lander_world import contact, thrusters
-from lander_world.attitude import multiply, rotate
 from lander_world.contact import contact_load, settle
 from lander_world.gravity import gravity_mci
 from lander_world.initial_state import SPECIFIC_IMPULSE, STATE_LENGTH, Q, R, V, W

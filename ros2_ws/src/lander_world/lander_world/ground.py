@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.compiled_quaternion import conjugate, rotate
 from lander_terrain.surface import TerrainData, altitude_and_normal_site
-from lander_world.attitude import conjugate, rotate
 from lander_world.contact import LEVEL, NORMAL, POINT, WITHIN_REACH
 from lander_world.plant import Plant
 from lander_world.site_motion import q_mci_site, to_site

@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.compiled_quaternion import rotate
 from lander_common.moon import ROTATION_RATE_RAD_S
-from lander_world.attitude import rotate
 from lander_world.initial_state import Q, R, V
 from lander_world.parameters import LandingLimits, TouchdownLimits
 from lander_world.site_motion import rate_over_ground

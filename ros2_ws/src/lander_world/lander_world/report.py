@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.compiled_quaternion import conjugate, multiply, rotate, to_rotation_vector
 from lander_world import thrusters
-from lander_world.attitude import conjugate, multiply, rotate, to_rotation_vector
 from lander_world.initial_state import SPECIFIC_IMPULSE, Q, W
 from lander_world.mass import COM, MASS
 from lander_world.plant import Plant

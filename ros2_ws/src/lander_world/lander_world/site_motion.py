@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lander_common.compiled_quaternion import conjugate, multiply, rotate
 from lander_common.frames import SiteFrame
 from lander_common.moon import ROTATION_RATE_RAD_S
-from lander_world.attitude import conjugate, multiply, rotate
 
 Array = NDArray[np.float64]
 Vector = tuple[float, float, float]
