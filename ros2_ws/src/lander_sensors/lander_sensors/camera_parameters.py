@@ -58,6 +58,7 @@ class CameraParameters(Parameters):
     alignment_sigma_deg: NonNegative  # of each head about each axis, unknown to the flight software
     highest_altitude_m: Positive  # of the pads above the ground; off above
     largest_off_nadir_deg: Annotated[float, Field(gt=0, lt=90)]  # of a boresight: no head beyond it is read out
+    lens_blur_px: NonNegative  # 1-sigma of the lens' point spread
     imager: Imager
     exposure: Exposure
     dust: PlumeDust

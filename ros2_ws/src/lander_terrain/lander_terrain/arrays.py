@@ -28,7 +28,17 @@ from lander_terrain.features import feature_relief
 from lander_terrain.hashing import cell_hash, nth_hash, uniform
 from lander_terrain.jit import jit
 from lander_terrain.noise import AMPLITUDE, COSINE, KEY, LATTICE, SHIFT_E, SHIFT_N, SINE, NoiseCell, in_cell, noise_cell
-from lander_terrain.surface import TerrainData, base_relief, relief, ridge_relief, slope_at
+from lander_terrain.surface import (
+    ALBEDO_FRESH,
+    ALBEDO_HIGHEST,
+    ALBEDO_LOWEST,
+    ALBEDO_MEAN,
+    TerrainData,
+    base_relief,
+    relief,
+    ridge_relief,
+    slope_at,
+)
 
 Array = NDArray[np.float64]
 
@@ -60,7 +70,25 @@ def grid(
     The same sum as `surface.relief`, but part by part over the whole grid, so that a lattice cell or a crater is looked
     up once.
     """
-    result = np.full((rows, columns), -data.datum)
+    return relief_grid(data, east, north, spacing, np.empty((rows, columns)), np.empty((0, 0)), baseline)
+
+
+@jit
+def albedo_grid(data: TerrainData, east: float, north: float, spacing: float, freshness: Array) -> Array:
+    """Reflectance at normal incidence and zero phase on a grid, from the freshness there: `surface.albedo_from`."""
+    result = np.full(freshness.shape, data.shape[ALBEDO_MEAN]) + data.shape[ALBEDO_FRESH] * freshness
+    for octave in range(data.ridges_end, data.octaves.shape[0]):
+        _add_octave(data.octaves[octave], east, north, spacing, spacing, result)
+    return np.minimum(np.maximum(result, data.shape[ALBEDO_LOWEST]), data.shape[ALBEDO_HIGHEST])
+
+
+@jit
+def relief_grid(
+    data: TerrainData, east: float, north: float, spacing: float, result: Array, freshness: Array, baseline: float
+) -> Array:
+    """Fill `result` with heights, m, and `freshness` likewise unless it is empty; return `result`."""
+    result[:] = -data.datum
+    freshness[:] = 0.0
     if data.dem.shape[0] > 0:
         _add_pointwise(data, east, north, spacing, baseline, result)
     else:
@@ -73,7 +101,7 @@ def grid(
     for level in range(data.craters.shape[0]):
         if data.craters[level, LARGEST] <= CRATER_LOST * baseline:
             break
-        _add_craters(data, level, east, north, spacing, baseline, result)
+        _add_craters(data, level, east, north, spacing, baseline, result, freshness)
     if data.features.shape[0] > 0:
         _add_features(data, east, north, spacing, result)
     return result
@@ -121,7 +149,14 @@ def _add_octave(octave: Array, east: float, north: float, spacing: float, baseli
 
 @jit
 def _add_craters(
-    data: TerrainData, level: int, east: float, north: float, spacing: float, baseline: float, result: Array
+    data: TerrainData,
+    level: int,
+    east: float,
+    north: float,
+    spacing: float,
+    baseline: float,
+    result: Array,
+    freshness: Array,
 ) -> None:
     levels = data.craters
     cell, reach, key = levels[level, CELL], levels[level, REACH], np.uint64(np.int64(levels[level, CRATER_KEY]))
@@ -135,7 +170,7 @@ def _add_craters(
                 diameter = diameter_of(levels, level, uniform(place, 2))
                 share = crater_share(data.dem, data.dem_frame, e, n, diameter, baseline)
                 if share > 0.0 and not is_cleared(levels, level, e, n, diameter):
-                    _add_crater(levels, level, place, diameter, share, e - east, n - north, spacing, result)
+                    _add_crater(levels, level, place, diameter, share, e - east, n - north, spacing, result, freshness)
 
 
 @jit
@@ -149,10 +184,14 @@ def _add_crater(
     y: float,
     spacing: float,
     result: Array,
+    freshness: Array,
 ) -> None:
     """Add a crater whose centre is at (x, y), m, from the first sample."""
     shape = crater_shape(levels, level, place, diameter)
     reach = 0.5 * diameter * EJECTA_REACH / (1.0 - 2.0 * levels[level, IRREGULARITY])
     for i in range(max(ceil((y - reach) / spacing), 0), min(floor((y + reach) / spacing) + 1, result.shape[0])):
         for j in range(max(ceil((x - reach) / spacing), 0), min(floor((x + reach) / spacing) + 1, result.shape[1])):
-            result[i, j] += share * crater_at(shape, diameter, j * spacing - x, i * spacing - y)[0]
+            height, _, _, fresh = crater_at(shape, diameter, j * spacing - x, i * spacing - y)
+            result[i, j] += share * height
+            if freshness.size > 0:
+                freshness[i, j] = max(freshness[i, j], share * fresh)

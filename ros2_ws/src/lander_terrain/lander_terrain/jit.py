@@ -11,5 +11,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def jit(function: Function) -> Function:
-    """Compile at the first call, keep the result on disk. No fastmath: the same sums on every machine."""
-    return cast(Function, njit(cache=True)(function))
+    """Compile at the first call, keep the result on disk. No fastmath: the same sums on every machine.
+
+    A division by zero gives infinity or NaN, as in numpy: to look out for it would cost inner loops half of their speed.
+    """
+    return cast(Function, njit(cache=True, error_model="numpy")(function))

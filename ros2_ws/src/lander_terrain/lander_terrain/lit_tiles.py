@@ -1,0 +1,279 @@
+"""The ground in sunlight, on square tiles of octaves of spacing: what a camera needs millions of samples of.
+
+A tile holds heights and, for each sample, the albedo times the share of the Sun that is not hidden. It depends on terrain, Sun,
+level and place alone, not on the way by which it came to be asked for; so every frame of every run sees the same ground.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from math import floor, hypot
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lander_terrain import arrays
+from lander_terrain.jit import jit
+from lander_terrain.shadows import UNSHADED, cast_shadows
+from lander_terrain.sunlight import local_sun
+from lander_terrain.terrain import Terrain
+
+Array = NDArray[np.float64]
+Pool = NDArray[np.float32]  # all slots one after the other, each LAYERS times AREA samples
+Key = tuple[int, int, int]  # level, row, column
+
+TILE = 256  # samples to a side
+APRON = 2  # samples around it, so that interpolation needs no neighbour
+SIZE = TILE + 2 * APRON
+AREA = SIZE * SIZE
+HEIGHT, LIGHT = 0, 1  # layers of a tile
+LAYERS = 2
+NO_TILE = -1
+WINDOW = 16  # tiles to a side of the part of a level that can be looked up at a time
+
+_SUNWARD = (
+    48  # samples towards the Sun that may throw their shadow into a tile; what stands further off is taken from ...
+)
+_COARSER = 2  # ... levels this much coarser
+_TOP_LEVELS = 6  # of those above the coarsest that is looked at: enough for 50 times its tile
+_BASELINE = 1.5  # spacings: what is left out is too small for the grid
+_ROCKS_BELOW_M = 0.6  # spacing from which on rocks are too small to matter
+_ROCK_SAMPLES = 2.0  # smallest rock, in spacings
+_ROCK_HEIGHT = 0.5  # over diameter (estimate: half-buried)
+
+
+_HALF, _TWO = np.float32(0.5), np.float32(2.0)
+
+
+class TileData(NamedTuple):
+    """Tiles as numbers, for use inside numba code."""
+
+    pool: Pool
+    slots: NDArray[
+        np.int64
+    ]  # (levels, WINDOW, WINDOW, 3) at (row modulo WINDOW, column modulo WINDOW): row, column, slot or -1
+    spacings: Array  # (levels,), m
+
+
+class LitTiles:
+    """Tiles of a terrain under a Sun, made when they are asked for and kept while there is room.
+
+    Parameters
+    ----------
+    sun_site : unit vector towards the Sun in site coordinates, shape (3,).
+    finest_m : spacing of level 0, m; level k has finest_m * 2^k.
+    levels : number of levels.
+    capacity : tiles that are kept.
+    """
+
+    def __init__(self, terrain: Terrain, sun_site: Array, finest_m: float, levels: int, capacity: int) -> None:
+        self._terrain = terrain
+        self._sun_site = sun_site
+        self._top = levels + _TOP_LEVELS
+        self._spacings = np.array([finest_m * 2.0**level for level in range(self._top)])
+        self.data = TileData(
+            pool=np.zeros(capacity * LAYERS * AREA, np.float32),
+            slots=np.full((levels, WINDOW, WINDOW, 3), NO_TILE, np.int64),
+            spacings=self._spacings[:levels].copy(),
+        )
+        self._kept: OrderedDict[Key, int] = OrderedDict()  # slot of each tile, the longest unused first
+        self._capacity = capacity
+        self._free = list(range(capacity))
+        self._shadows: OrderedDict[Key, Array] = OrderedDict()
+
+    def show(self, wanted: Iterable[Key]) -> int:
+        """Make just these tiles available in `data`; return how many had to be computed.
+
+        Of two tiles of a level that are WINDOW rows or columns apart, only one can be had. The finest are left out where there is
+        no room.
+        """
+        keys = sorted(wanted, reverse=True)[: len(self._free) + len(self._kept)]
+        made = [key for key in keys if key not in self._kept]
+        for key in keys:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+        for key in made:
+            self._make(key)
+        self.data.slots[:] = NO_TILE
+        for level, row, column in keys:
+            self.data.slots[level, row % WINDOW, column % WINDOW] = row, column, self._kept[level, row, column]
+        return len(made)
+
+    def _make(self, key: Key) -> None:
+        slot = self._free.pop() if self._free else self._kept.popitem(last=False)[1]
+        self.data.pool[slot * LAYERS * AREA : (slot + 1) * LAYERS * AREA] = self.tile(key).ravel()
+        self._kept[key] = slot
+
+    def tile(self, key: Key) -> NDArray[np.float32]:
+        """Heights and light of a tile, shape (2, SIZE, SIZE): rows to the north, columns to the east, from the apron's corner."""
+        level, row, column = key
+        spacing = float(self._spacings[level])
+        corner = ((column * TILE - APRON) * spacing, (row * TILE - APRON) * spacing)
+        heights, light = self.lit_grid(level, corner, (SIZE, SIZE))
+        return np.array([heights, light], np.float32)
+
+    def lit_grid(self, level: int, corner_m: tuple[float, float], shape: tuple[int, int]) -> tuple[Array, Array]:
+        """Heights, m, and light on a grid of the spacing of a level, from its south-west sample (e, n), m."""
+        spacing = float(self._spacings[level])
+        sun = self._local_sun(corner_m, spacing, shape)
+        heights, freshness, shadows, (top, left) = self._shaded(level, corner_m, shape, sun)
+        inside = slice(top, top + shape[0]), slice(left, left + shape[1])
+        heights, freshness, shadows = (np.ascontiguousarray(grid[inside]) for grid in (heights, freshness, shadows))
+        albedo = arrays.albedo_grid(self._terrain.data, corner_m[0], corner_m[1], spacing, freshness)
+        softness = spacing * sun[2] / hypot(sun[0], sun[1])  # a shadow's edge is a sample wide
+        return heights, albedo * np.clip((heights - shadows) / softness + 0.5, 0.0, 1.0)
+
+    def _local_sun(self, corner_m: tuple[float, float], spacing: float, shape: tuple[int, int]) -> Array:
+        """Towards the Sun in the middle of a grid."""
+        e, n = corner_m[0] + 0.5 * spacing * shape[1], corner_m[1] + 0.5 * spacing * shape[0]
+        return local_sun(self._terrain.data.radius, e, n, self._sun_site)
+
+    def _shaded(
+        self, level: int, corner_m: tuple[float, float], shape: tuple[int, int], sun: Array
+    ) -> tuple[Array, Array, Array, tuple[int, int]]:
+        """Heights, freshness and shadow heights on a grid that reaches further towards the Sun, and where it begins."""
+        spacing = float(self._spacings[level])
+        top, left = (_SUNWARD if part < 0.0 else 0 for part in (sun[1], sun[0]))
+        rows, columns = shape[0] + _SUNWARD, shape[1] + _SUNWARD
+        east, north = corner_m[0] - left * spacing, corner_m[1] - top * spacing
+        heights, freshness = np.empty((rows, columns)), np.empty((rows, columns))
+        arrays.relief_grid(self._terrain.data, east, north, spacing, heights, freshness, _BASELINE * spacing)
+        if spacing < _ROCKS_BELOW_M:
+            bounds = (east, east + columns * spacing, north, north + rows * spacing)
+            _add_rocks(heights, self._terrain.rocks(bounds), east, north, spacing)
+        shadows = np.full((rows, columns), UNSHADED)
+        row, column = (0 if part < 0.0 else -1 for part in (sun[1], sun[0]))  # the edges towards the Sun
+        e: Array = east + spacing * np.arange(columns)
+        n: Array = north + spacing * np.arange(rows)
+        shadows[row] = self._shadow_heights(level + _COARSER, e, np.full(columns, n[row]))
+        shadows[:, column] = self._shadow_heights(level + _COARSER, np.full(rows, e[column]), n)
+        cast_shadows(heights, shadows, spacing, sun)
+        return heights, freshness, shadows, (top, left)
+
+    def _shadow_heights(self, level: int, e: Array, n: Array) -> Array:
+        """Shadow heights, m, at map coordinates, m, from the tiles of a level."""
+        if level >= self._top:
+            return np.full(e.shape, UNSHADED)
+        side = TILE * self._spacings[level]
+        rows, columns = np.floor(n / side).astype(int), np.floor(e / side).astype(int)
+        found = np.empty(e.shape)
+        for row, column in sorted(set(zip(rows.tolist(), columns.tolist(), strict=True))):
+            here = (rows == row) & (columns == column)
+            x, y = e[here] / side - column, n[here] / side - row
+            found[here] = _bilinear(self._shadow_tile((level, row, column)), TILE * y, TILE * x)
+        return found
+
+    def _shadow_tile(self, key: Key) -> Array:
+        """Shadow heights, m, of a tile with a sample more to north and east."""
+        if key not in self._shadows:
+            level, row, column = key
+            side = TILE * float(self._spacings[level])
+            corner, shape = (column * side, row * side), (TILE + 1, TILE + 1)
+            sun = self._local_sun(corner, float(self._spacings[level]), shape)
+            _, _, shadows, (top, left) = self._shaded(level, corner, shape, sun)
+            self._shadows[key] = shadows[top : top + shape[0], left : left + shape[1]].copy()
+            if len(self._shadows) > self._capacity:
+                self._shadows.popitem(last=False)
+        return self._shadows[key]
+
+
+@jit
+def find_tile(data: TileData, level: int, e: float, n: float) -> tuple[int, float, float, float]:
+    """Slot and spacing, m, of the tile of a level, or of the finest coarser one that is there, at map coordinates, m.
+
+    Also the map coordinates, m, of its first sample. The slot is NO_TILE where there is none.
+    """
+    for k in range(level, data.spacings.shape[0]):
+        side: float = TILE * data.spacings[k]
+        row, column = floor(n / side), floor(e / side)
+        i, j = row & (WINDOW - 1), column & (WINDOW - 1)
+        if data.slots[k, i, j, 0] == row and data.slots[k, i, j, 1] == column and data.slots[k, i, j, 2] != NO_TILE:
+            apron = APRON * data.spacings[k]
+            return data.slots[k, i, j, 2], data.spacings[k], column * side - apron, row * side - apron
+    return NO_TILE, 1.0, 0.0, 0.0
+
+
+@jit
+def tile_height(pool: Pool, slot: int, x: float, y: float) -> tuple[float, float, float]:
+    """Height, m, and its derivatives by samples, at a place in a tile, in samples (column, row): bilinear."""
+    i, j = int(y), int(x)
+    u, v = np.float32(x - j), np.float32(y - i)
+    k = (slot * LAYERS + HEIGHT) * AREA + i * SIZE + j
+    a, b, c, d = pool[k], pool[k + 1], pool[k + SIZE], pool[k + SIZE + 1]
+    low, high = a + u * (b - a), c + u * (d - c)
+    return low + v * (high - low), b - a + v * (d - c - b + a), high - low
+
+
+@jit
+def tile_slopes(pool: Pool, slot: int, x: float, y: float) -> tuple[np.float32, np.float32]:
+    """Derivatives of height by samples at a place in a tile, without steps: of a quadratic B-spline through the heights."""
+    i, j = int(y + 0.5), int(x + 0.5)
+    u, v = np.float32(x - j), np.float32(y - i)
+    k = (slot * LAYERS + HEIGHT) * AREA + i * SIZE + j
+    a, b, c = _weights(u)
+    low, low_x = _spline(pool, k - SIZE, u, a, b, c)
+    middle, middle_x = _spline(pool, k, u, a, b, c)
+    high, high_x = _spline(pool, k + SIZE, u, a, b, c)
+    a, b, c = _weights(v)
+    return a * low_x + b * middle_x + c * high_x, (v - _HALF) * low - _TWO * v * middle + (v + _HALF) * high
+
+
+@jit
+def _weights(u: np.float32) -> tuple[np.float32, np.float32, np.float32]:
+    """Of the quadratic B-spline, at a place between -1/2 and 1/2 from the middle one of three samples."""
+    return _HALF * (_HALF - u) * (_HALF - u), np.float32(0.75) - u * u, _HALF * (_HALF + u) * (_HALF + u)
+
+
+@jit
+def _spline(
+    pool: Pool, k: int, u: np.float32, a: np.float32, b: np.float32, c: np.float32
+) -> tuple[np.float32, np.float32]:
+    """Height along a row of samples, m, and its derivative."""
+    left, middle, right = pool[k - 1], pool[k], pool[k + 1]
+    return a * left + b * middle + c * right, (u - _HALF) * left - _TWO * u * middle + (u + _HALF) * right
+
+
+@jit
+def tile_light(pool: Pool, slot: int, x: float, y: float) -> float:
+    """Albedo times the share of the Sun that is not hidden, at a place in a tile, in samples (column, row): bilinear."""
+    i, j = int(y), int(x)
+    u, v = np.float32(x - j), np.float32(y - i)
+    k = (slot * LAYERS + LIGHT) * AREA + i * SIZE + j
+    a, b, c, d = pool[k], pool[k + 1], pool[k + SIZE], pool[k + SIZE + 1]
+    low, high = a + u * (b - a), c + u * (d - c)
+    return low + v * (high - low)
+
+
+@jit
+def _bilinear(grid: Array, rows: Array, columns: Array) -> Array:
+    """Values at places between samples."""
+    found = np.empty(rows.size)
+    for k in range(rows.size):
+        i, j = min(int(rows[k]), grid.shape[0] - 2), min(int(columns[k]), grid.shape[1] - 2)
+        v, u = rows[k] - i, columns[k] - j
+        low, high = (
+            grid[i, j] + u * (grid[i, j + 1] - grid[i, j]),
+            grid[i + 1, j] + u * (grid[i + 1, j + 1] - grid[i + 1, j]),
+        )
+        found[k] = low + v * (high - low)
+    return found
+
+
+@jit
+def _add_rocks(heights: Array, rocks: Array, east: float, north: float, spacing: float) -> None:
+    """Put rocks (e, n, diameter, m) on a grid as half ellipsoids that stand on the ground at their centre."""
+    rows, columns = heights.shape
+    for k in range(rocks.shape[0]):
+        radius = 0.5 * rocks[k, 2]
+        if 2.0 * radius < _ROCK_SAMPLES * spacing:
+            continue
+        x, y = (rocks[k, 0] - east) / spacing, (rocks[k, 1] - north) / spacing
+        base = heights[min(max(int(y), 0), rows - 1), min(max(int(x), 0), columns - 1)]
+        reach = radius / spacing
+        for i in range(max(int(y - reach), 0), min(int(y + reach) + 2, rows)):
+            for j in range(max(int(x - reach), 0), min(int(x + reach) + 2, columns)):
+                left = 1.0 - ((i - y) ** 2 + (j - x) ** 2) / (reach * reach)
+                if left > 0.0:
+                    heights[i, j] = max(heights[i, j], base + 2.0 * _ROCK_HEIGHT * radius * left**0.5)
