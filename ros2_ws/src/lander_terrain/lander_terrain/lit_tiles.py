@@ -145,8 +145,8 @@ class LitTiles:
             _add_rocks(heights, self._terrain.rocks(bounds), east, north, spacing)
         shadows = np.full((rows, columns), UNSHADED)
         row, column = (0 if part < 0.0 else -1 for part in (sun[1], sun[0]))  # the edges towards the Sun
-        e: Array = east + spacing * np.arange(columns)
-        n: Array = north + spacing * np.arange(rows)
+        e = np.asarray(east + spacing * np.arange(columns), float)
+        n = np.asarray(north + spacing * np.arange(rows), float)
         shadows[row] = self._shadow_heights(level + _COARSER, e, np.full(columns, n[row]))
         shadows[:, column] = self._shadow_heights(level + _COARSER, np.full(rows, e[column]), n)
         cast_shadows(heights, shadows, spacing, sun)
@@ -207,7 +207,7 @@ def tile_height(pool: Pool, slot: int, x: float, y: float) -> tuple[float, float
 
 
 @jit
-def tile_slopes(pool: Pool, slot: int, x: float, y: float) -> tuple[np.float32, np.float32]:
+def tile_slopes(pool: Pool, slot: int, x: float, y: float) -> tuple[float, float]:
     """Derivatives of height by samples at a place in a tile, without steps: of a quadratic B-spline through the heights."""
     i, j = int(y + 0.5), int(x + 0.5)
     u, v = np.float32(x - j), np.float32(y - i)
@@ -217,7 +217,8 @@ def tile_slopes(pool: Pool, slot: int, x: float, y: float) -> tuple[np.float32, 
     middle, middle_x = _spline(pool, k, u, a, b, c)
     high, high_x = _spline(pool, k + SIZE, u, a, b, c)
     a, b, c = _weights(v)
-    return a * low_x + b * middle_x + c * high_x, (v - _HALF) * low - _TWO * v * middle + (v + _HALF) * high
+    across = (v - _HALF) * low - _TWO * v * middle + (v + _HALF) * high
+    return float(a * low_x + b * middle_x + c * high_x), float(across)
 
 
 @jit
