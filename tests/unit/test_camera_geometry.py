@@ -5,14 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lander_common.camera_geometry import CameraGeometry, Head, camera_geometry
+from lander_common.camera_geometry import CameraGeometry, Head, Lens, camera_geometry
 from lander_common.mission import Mission, resolve
 
 cv2.setNumThreads(1)
+
+_LENS = Lens(width_px=512, height_px=512, focal_px=443.4, centre_px=(256.7, 254.9), k1=-0.12, k2=0.015)
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,10 @@ def test_directions_are_those_that_opencv_undistorts(geometry: CameraGeometry) -
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 511.0), st.floats(0.0, 511.0))
 def test_what_is_seen_at_a_pixel_is_projected_onto_it(u: float, v: float) -> None:
-    lens = camera_geometry(resolve("nominal", 1, {"camera": "descent"})).lens
-    np.testing.assert_allclose(lens.pixels(lens.directions([[u, v]])), [[u, v]], atol=1e-3)
+    np.testing.assert_allclose(_LENS.pixels(_LENS.directions([[u, v]])), [[u, v]], atol=1e-3)
 
 
 def test_heads_look_where_the_drawings_say_with_the_image_upright(geometry: CameraGeometry) -> None:

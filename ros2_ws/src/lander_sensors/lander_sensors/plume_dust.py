@@ -14,7 +14,7 @@ Image = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 _STREAKS = 12  # waves around the point below the engines
-_DEPTH = 0.5  # of the streaks, of the mean opacity (estimate)
+_DEPTH = 0.3  # of the streaks, of the mean opacity (estimate)
 
 
 def draw_veil(parameters: PlumeDust, height_m: float, random: np.random.Generator, image: Image) -> None:
