@@ -16,6 +16,8 @@ COMMANDS = {
     "faults": ("lander_tools.list_faults", "List every fault that a scenario may have."),
     "topics": ("lander_tools.topics", "List every topic with type, rate, publisher, subscribers."),
     "report": ("lander_tools.report", "Draw the report of a run."),
+    "replay": ("lander_tools.replay", "Feed a record to the flight software again, and compare; or publish it."),
+    "refly": ("lander_tools.refly", "Fly a run again with a change, and compare the verdicts."),
     "diff": ("lander_tools.diff", "Say where two runs first part."),
     "recover": ("lander_tools.recover", "Restore a bag that was not finished or is damaged."),
     "bench": ("lander_tools.bench", "Measure speed, delay, CPU and memory of the running system."),

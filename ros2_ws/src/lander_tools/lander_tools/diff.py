@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lander_runtime.architecture import Topic, architecture
 from lander_runtime.messages import NANOSECONDS, Message, peek_stamp_ns, peek_tick
@@ -181,7 +181,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
 
 def table(comparison: Comparison) -> Table:
     """One row for each topic that was recorded."""
-    made = Table("topic", "equal", "different", "only A", "only B", "from tick")
+    made = Table(Column("topic", no_wrap=True), "equal", "different", "only A", "only B", "from tick")
     for topic in comparison.topics:
         counts = (topic.equal, topic.different, topic.only_a, topic.only_b)
         first = str(topic.first.place[0]) if topic.first else ""

@@ -18,6 +18,8 @@ from lander_tools.fly import Flight
 from lander_tools.make_map import ensure_map
 from lander_tools.recorder import Recorder, RecorderFailed, description
 
+Listener = Callable[[int, str, bytes], None]  # stamp in ns, topic key, CDR bytes
+
 
 def subsystem(name: str, mission: Mission) -> Subsystem:
     """The subsystem of a node: class `PayloadManager` in module `payload_manager` of the node's package."""
@@ -55,7 +57,7 @@ class InProcessFlight:
         except RecorderFailed as failure:
             self._keep_failure(failure)
             return []
-        return [RunLog(self._recorder, lambda: self.finished).observe]
+        return [RunLog(self._recorder.observe, lambda: self.finished).observe]
 
     @property
     def finished(self) -> bool:
@@ -89,11 +91,11 @@ class InProcessFlight:
 
 
 class RunLog:
-    """Records what the recorder node would hear of the same run over DDS: the beat, every message, every view."""
+    """Hands on what a listener would hear of the same run over DDS: the beat, every message, every view."""
 
-    def __init__(self, recorder: Recorder, finished: Callable[[], bool]) -> None:
+    def __init__(self, listener: Listener, finished: Callable[[], bool]) -> None:
         """`finished`: whether the tick that was begun last is the run's last."""
-        self._recorder = recorder
+        self._listen = listener
         self._finished = finished
         self._seq = -1
         topics = architecture().topics
@@ -113,10 +115,10 @@ class RunLog:
         self._record(tick, "tick", beat, encode(beat, self._beat_type))
 
     def _record(self, tick: Tick, key: str, message: Message, data: bytes) -> None:
-        self._recorder.observe(tick.stamp_ns, key, data)
+        self._listen(tick.stamp_ns, key, data)
         for view in self._views[key]:
             if view.is_due(tick.previous_ns, tick.stamp_ns):
-                self._recorder.observe(tick.stamp_ns, view.key, encode(VIEWS[view.key](message), view.type))
+                self._listen(tick.stamp_ns, view.key, encode(VIEWS[view.key](message), view.type))
 
 
 def _views(topic: Topic) -> list[Topic]:

@@ -145,17 +145,24 @@ def split_settings(settings: Sequence[str]) -> dict[str, str]:
 
 def run(request: Request, out: Path | None) -> int:
     """Fly, write the verdict, say it; return the exit status."""
-    from lander_tools.make_map import ensure_map  # compiled code, which --help does without
-
     try:
-        mission = resolve(request.scenario, request.seed, request.choices, request.settings)
-        ensure_map(mission)
-        runs, now = project_root() / "runs", datetime.now(timezone.utc)
-        folder = run_folder.create(out and out.resolve(), mission.scenario.name, request.seed, now, runs)
-        folder.write_config(mission.resolved())
+        judged = fly(request, out)
     except (ConfigError, RunFolderError) as error:
         click.echo(f"{error}\nFAILED TO RUN: nothing was started", err=True)
         return FAILED_TO_RUN
+    click.echo(judged)
+    return judged.exit_status
+
+
+def fly(request: Request, out: Path | None) -> Verdict:
+    """Fly, and leave a run folder with the verdict. Raises ConfigError or RunFolderError where nothing can be started."""
+    from lander_tools.make_map import ensure_map  # compiled code, which --help does without
+
+    mission = resolve(request.scenario, request.seed, request.choices, request.settings)
+    ensure_map(mission)
+    runs, now = project_root() / "runs", datetime.now(timezone.utc)
+    folder = run_folder.create(out and out.resolve(), mission.scenario.name, request.seed, now, runs)
+    folder.write_config(mission.resolved())
     click.echo(f"run folder: {folder.path}")
     about = {
         "scenario": mission.scenario.name,
@@ -164,16 +171,15 @@ def run(request: Request, out: Path | None) -> int:
         "transport": request.transport,
         "version": version(),
     }
-    fly = fly_in_process if request.transport == "in-process" else fly_over_dds
-    judged = fly(request, mission, folder, about)
+    transport = fly_in_process if request.transport == "in-process" else fly_over_dds
+    judged = transport(request, mission, folder, about)
     try:
         verdict.write(judged, folder.verdict)
     except VerdictError as error:
         click.echo(error, err=True)
     if folder.bag.exists():
         draw_report(folder)
-    click.echo(judged)
-    return judged.exit_status
+    return judged
 
 
 def fly_over_dds(request: Request, _mission: Mission, folder: RunFolder, about: Mapping[str, Any]) -> Verdict:

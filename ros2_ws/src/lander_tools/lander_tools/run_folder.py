@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 
 class RunFolderError(ValueError):
@@ -63,11 +64,14 @@ class RunFolder:
             raise RunFolderError(f"{self.config} cannot be written: {error.strerror}") from None
 
     def read_config(self) -> Mapping[str, Any]:
-        """The configuration that was flown; empty where the folder has none."""
+        """The configuration that was flown; empty where the folder has none. Raises RunFolderError where it is broken."""
         if not self.config.is_file():
             return {}
-        read: Mapping[str, Any] = YAML(typ="safe").load(self.config.read_text(encoding="utf-8")) or {}
-        return read
+        try:
+            read = YAML(typ="safe").load(self.config.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, YAMLError) as error:
+            raise RunFolderError(f"{self.config} cannot be read: {str(error).partition(chr(10))[0]}") from None
+        return read if isinstance(read, Mapping) else {}
 
 
 def create(out: Path | None, scenario: str, seed: int, now: datetime, root: Path = Path("runs")) -> RunFolder:
