@@ -19,7 +19,7 @@ from lander_common.camera_geometry import CameraGeometry
 from lander_common.frames import SiteFrame
 from lander_flight import error_state as es
 from lander_flight.fix_gate import FixGate, FixInnovation, FixJudgement
-from lander_flight.fix_update import Measured, Pose, measure
+from lander_flight.fix_update import Measured, Pose, measure, rotation_matrix
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.navigation_parameters import FixBelief
 from lander_flight.range_gate import Verdict
@@ -124,12 +124,4 @@ def _doubt(filter_: InertialFilter, judgement: FixJudgement) -> None:
 
 
 def _pose(message: Message) -> Pose:
-    x, y, z, w = message.q_site_body.tolist()
-    R = np.array(
-        [
-            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)],
-            [2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)],
-            [2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)],
-        ]
-    )
-    return Pose(message.r_camera_site, R, message.covariance.reshape(6, 6))
+    return Pose(message.r_camera_site, rotation_matrix(message.q_site_body), message.covariance.reshape(6, 6))

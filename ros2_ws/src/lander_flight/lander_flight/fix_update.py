@@ -77,3 +77,15 @@ def small_rotation(measured: Array, predicted: Array) -> Array:
     """
     X = measured @ predicted.T
     return 0.5 * np.array([X[2, 1] - X[1, 2], X[0, 2] - X[2, 0], X[1, 0] - X[0, 1]])
+
+
+def rotation_matrix(q: Array) -> Array:
+    """R_a_b of a unit quaternion q_a_b, x y z w; shape (3, 3)."""
+    x, y, z, w = q.tolist()
+    return np.array(
+        [
+            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)],
+            [2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)],
+            [2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)],
+        ]
+    )

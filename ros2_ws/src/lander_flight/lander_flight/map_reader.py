@@ -1,0 +1,117 @@
+"""A window of the image map as the camera would see it: from one zone, lit by the Sun of now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from lander_common.image_map import (
+    HEIGHT_SIGMA,
+    NO_TILE,
+    REGISTRATION,
+    SPACING,
+    SUN_AZIMUTH,
+    SUN_ELEVATION,
+    ImageMap,
+    covers,
+    tile_brightness,
+    tile_height,
+)
+from lander_flight.map_window import Picture, Window, relight, shade
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MapView:
+    """A window of the map. Cells of other zones, and beyond the map, have no height (NaN)."""
+
+    window: Window
+    expected: Picture
+    heights: Picture
+    zone: Array  # row of the image map's table
+
+    @property
+    def covered(self) -> float:
+        """Share of the window that the zone covers."""
+        return float(np.mean(np.isfinite(self.heights)))
+
+
+class MapReader:
+    """Reads windows of an image map."""
+
+    def __init__(self, image_map: ImageMap, sun_site: Array) -> None:
+        self._map = image_map
+        self._sun_site = sun_site
+
+    def zone(self, e: float, n: float, resolution_m: float) -> Array | None:
+        """The row of the table that suits a resolution at a place; None beyond the map."""
+        tile = int(self._map.sample(e, n, resolution_m).tiles)
+        return None if tile == NO_TILE else self._map.table[tile]
+
+    def height(self, e: float, n: float, resolution_m: float) -> float:
+        """Height, m; NaN beyond the map."""
+        return float(self._map.sample(e, n, resolution_m).heights_m)
+
+    def read(self, window: Window, zone: Array, view: Array, R_site_map: Array) -> MapView:
+        """A window lit by the Sun of now, seen along `view` (unit, to the camera, along the axes of the map).
+
+        `R_site_map`: the axes of the map there, in site.
+        """
+        placed = (window.east_m, window.north_m, window.posting_m, window.cells)
+        brightness, heights = read_zone(
+            self._map.table, self._map.pixels, self._map.heights, float(zone[SPACING]), *placed
+        )
+        now = shade(heights, window.posting_m, R_site_map.T @ self._sun_site, view)
+        then = shade(heights, window.posting_m, _sun_then(zone), np.array([0.0, 0.0, 1.0]))
+        return MapView(window, relight(brightness, then, now), heights, zone)
+
+
+@njit(cache=True)
+def read_zone(
+    table: Array,
+    pixels: NDArray[np.uint8],
+    heights: Picture,
+    spacing: float,
+    east: float,
+    north: float,
+    posting: float,
+    cells: int,
+) -> tuple[Picture, Picture]:
+    """Brightness and heights, m, of a window, from the tiles of the zone of a spacing only; heights NaN beyond them."""
+    brightness = np.zeros((cells, cells), np.float32)
+    height = np.full((cells, cells), np.float32(np.nan))
+    tile = 0
+    for i in range(cells):
+        n = north + posting * i
+        for j in range(cells):
+            e = east + posting * j
+            if table[tile, SPACING] != spacing or not covers(table[tile], e, n):
+                tile = _tile_of(table, spacing, e, n)
+                if tile == NO_TILE:
+                    tile = 0
+                    continue
+            brightness[i, j] = tile_brightness(table[tile], pixels, e, n)
+            height[i, j] = tile_height(table[tile], heights, e, n)
+    return brightness, height
+
+
+@njit(cache=True)
+def _tile_of(table: Array, spacing: float, e: float, n: float) -> int:
+    for k in range(table.shape[0]):
+        if table[k, SPACING] == spacing and covers(table[k], e, n):
+            return k
+    return NO_TILE
+
+
+def _sun_then(zone: Array) -> Array:
+    elevation, azimuth = np.radians(zone[SUN_ELEVATION]), np.radians(zone[SUN_AZIMUTH])
+    return np.array([np.cos(elevation) * np.sin(azimuth), np.cos(elevation) * np.cos(azimuth), np.sin(elevation)])
+
+
+def accuracy(zone: Array) -> tuple[float, float]:
+    """What the zone states: 1-sigma of its place per axis, and of its heights, m."""
+    return float(zone[REGISTRATION]), float(zone[HEIGHT_SIGMA])
