@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fix_samples import POSITION_M, FixSource, carried, fix_processor
-from navigation_samples import Hover, level_map, step
+from navigation_samples import STEP_NS, Hover, level_map, step
 from scipy.stats import chi2
 
 from lander_common.mission import Mission, resolve
@@ -15,10 +15,11 @@ from lander_flight.fix_gate import FixGate, FixGateParameters, FixInnovation
 from lander_flight.fix_update import Pose, measure
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.range_gate import Verdict
-from lander_runtime.messages import NavigationState
+from lander_runtime.messages import NavigationState, time_message, zeros
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
 from lander_tools.navigation_trial import NavigationTrial, Record
+from lander_tools.reference_descent import matrix
 
 Array = np.ndarray
 LEVER = np.array(POSITION_M) - [0.0, 0.0, 0.9]
@@ -261,3 +262,27 @@ def test_altitude_and_velocity_hold_without_a_rangefinder(records: list[Record])
         true, estimated, sigma = record.altitude[-1]
         assert abs(true - estimated) < 4.0 * sigma
         assert np.linalg.norm(record.error[-1][3:6]) < 0.2
+
+
+def test_displacements_between_late_images_correct_the_velocity() -> None:
+    """Nothing but displacements, each known 0.4 s after the second image: velocity comes right, position stays as wrong as it was."""
+    hover = FixedHover(error=np.array([0.0, 0.0, 0.0, 0.15, -0.1, 0.1]))
+    random, places = np.random.default_rng(3), {}
+    for _ in range(1500):
+        tick, imu = hover.move()
+        R = hover.mission.site_frame.R_mci_site(tick.time_s).T
+        lever = matrix(hover.lander.q_mci_body) @ (np.array(POSITION_M) - hover.navigation.com_body())
+        places[tick.seq] = R @ (hover.lander.r_mci + lever)
+        fix = None
+        if tick.seq % 50 == 20 and tick.seq > 100:
+            fix = zeros("lander_interfaces/msg/TrnFix")
+            images = tick.seq - 70, tick.seq - 20
+            fix.moved, fix.moved_since = True, time_message(images[0] * STEP_NS)
+            fix.time_of_validity = time_message(images[1] * STEP_NS)
+            moved = places[images[1]] - places[images[0]]
+            fix.displacement_site = moved + 0.05 * random.standard_normal(3)
+            fix.displacement_covariance = (0.05**2 * np.eye(3)).ravel()
+        state = step(hover.navigation, tick, imu, None, fix)["navigation_state"]
+    assert np.linalg.norm(hover.error()[3:]) < 4.0 * np.linalg.norm(state.v_sigma_site_m_s) < 0.1
+    assert np.all(state.v_sigma_site_m_s < 0.03)
+    assert state.trn_verdict == NavigationState.NOT_USED

@@ -33,6 +33,7 @@ def landmarks(seed: int, height_m: float, count: int = 60) -> Array:
 
 
 @given(st.floats(-3e5, 3e5), st.floats(-3e5, 3e5), st.floats(-4e3, 2e4))
+@settings(deadline=None)
 def test_places_on_the_map_are_where_the_terrain_has_them(e: float, n: float, h: float) -> None:
     found = site_points(np.array([e]), np.array([n]), np.array([h]), RADIUS_M)[0]
     np.testing.assert_allclose(found, map_to_site(RADIUS_M, e, n, h), atol=1e-6)

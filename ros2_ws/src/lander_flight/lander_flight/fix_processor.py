@@ -19,7 +19,7 @@ from lander_common.camera_geometry import CameraGeometry
 from lander_common.frames import SiteFrame
 from lander_flight import error_state as es
 from lander_flight.fix_gate import FixGate, FixInnovation, FixJudgement
-from lander_flight.fix_update import Measured, Pose, measure, rotation_matrix
+from lander_flight.fix_update import Measured, Pose, measure, measure_place, rotation_matrix
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.navigation_parameters import FixBelief
 from lander_flight.range_gate import Verdict
@@ -65,7 +65,7 @@ class FixProcessor:
         """Correct the filter by a fix, or not. `ranged_s`: time since a range was accepted."""
         if not message.valid:
             return NO_FIX
-        time_s = message.time_of_validity.sec + message.time_of_validity.nanosec / NANOSECONDS
+        time_s = _seconds(message.time_of_validity)
         age_s = max(0.0, filter_.time_s - time_s)
         if filter_.back(age_s) is None:
             return NO_FIX
@@ -77,6 +77,30 @@ class FixProcessor:
         rows = np.array([es.backwards(row, sums, filter_.nav[:3]) for row in found.rows])
         covariance = message.covariance.reshape(6, 6)
         return self._correct(filter_, Measured(rows, found.innovation), covariance, time_s, ranged_s)
+
+    def process_motion(self, message: Message, filter_: InertialFilter, com_body: Array) -> None:
+        """Correct the filter by a displacement between two images; one that does not fit is left out."""
+        filter_.carry()
+        lever = self._heads[message.head] - com_body
+        now = self._placed(filter_, _seconds(message.time_of_validity), lever)
+        then = self._placed(filter_, _seconds(message.moved_since), lever)
+        if now is None or then is None:
+            return
+        rows, z = now[1] - then[1], message.displacement_site - (now[0] - then[0])
+        covariance = message.displacement_covariance.reshape(3, 3)
+        nis = float(z @ np.linalg.solve(rows @ filter_.P @ rows.T + covariance, z))
+        if nis <= self._belief.largest_motion_nis:
+            root = np.linalg.cholesky(covariance)
+            filter_.update_all(np.linalg.solve(root, rows), np.linalg.solve(root, z))
+
+    def _placed(self, filter_: InertialFilter, time_s: float, lever: Array) -> tuple[Array, Array] | None:
+        """Place of the camera at a time, m in site, and its rows for the errors of now; None where history does not reach."""
+        walked = filter_.back(max(0.0, filter_.time_s - time_s))
+        if walked is None:
+            return None
+        past, sums = walked
+        place, rows = measure_place(past, lever, self._site, time_s)
+        return place, np.array([es.backwards(row, sums, filter_.nav[:3]) for row in rows])
 
     def _fade(self, filter_: InertialFilter, message: Message) -> None:
         """Let the errors of the map where the camera looks decay over the ground that its view has moved; another head
@@ -121,6 +145,10 @@ def _doubt(filter_: InertialFilter, judgement: FixJudgement) -> None:
     if judgement.doubt_m:
         filter_.doubt(slice(es.POSITION, es.VELOCITY), judgement.doubt_m**2)
         filter_.doubt(slice(es.VELOCITY, es.ATTITUDE), judgement.doubt_m_s**2)
+
+
+def _seconds(stamp: Message) -> float:
+    return float(stamp.sec + stamp.nanosec / NANOSECONDS)
 
 
 def _pose(message: Message) -> Pose:

@@ -60,6 +60,16 @@ def measure(past: Array, pose: Pose, lever_body: Array, site: SiteFrame, time_s:
     return Measured(rows, np.concatenate([pose.r_camera_site - r_site, attitude]))
 
 
+def measure_place(past: Array, lever_body: Array, site: SiteFrame, time_s: float) -> tuple[Array, Array]:
+    """Place of the camera in site, m, by the state at a time, and its rows, shape (3, 37): half of a displacement."""
+    R_site_mci, R_mci_body = np.array(site_axes(site.R_mcmf_site, time_s)), np.array(es.body_axes(past)).T
+    lever = R_mci_body @ lever_body
+    rows = np.zeros((3, es.SIZE))
+    rows[:, es.POSITION : es.VELOCITY] = R_site_mci
+    rows[:, es.ATTITUDE : es.GYRO] = -R_site_mci @ cross_matrix(lever)
+    return R_site_mci @ (past[:3] + lever), rows
+
+
 def cross_matrix(v: Array) -> Array:
     """The matrix of the cross product with v from the left."""
     return np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])

@@ -79,7 +79,7 @@ class Navigation(Subsystem):
         if self._drift is not None:
             self._drift.grow(self.filter, tick.step_s)
         measurement, fix = inputs.fresh("range"), inputs.fresh("trn_fix")
-        fixed = fix is not None and fix.valid
+        fixed = fix is not None and (fix.valid or fix.moved)
         if self.filter.lag_s >= self._parameters.covariance_period_s - 1e-6 or measurement is not None or fixed:
             self.filter.carry()
             if fixed:
@@ -140,8 +140,12 @@ class Navigation(Subsystem):
     def _use_fix(self, fix: Message) -> None:
         if self._fixes is None:
             return
-        ranged_s = self.filter.time_s - self._accepted_s
-        self._last_fix = result = self._fixes.process(fix, self.filter, self._mass.com_body(), ranged_s)
+        com_body, ranged_s = self._mass.com_body(), self.filter.time_s - self._accepted_s
+        if fix.moved:
+            self._fixes.process_motion(fix, self.filter, com_body)
+        if not fix.valid:
+            return
+        self._last_fix = result = self._fixes.process(fix, self.filter, com_body, ranged_s)
         if result.used:
             self._fixed_s = result.time_s
             self._fix_nis.append(result.nis)

@@ -49,6 +49,7 @@ class FixBelief(Parameters):
     mount_sigma_deg: Positive
     detail_sigma: Positive
     detail_correlation: Positive
+    largest_motion_nis: Positive
     gate: FixGateParameters
 
 
