@@ -90,8 +90,7 @@ class FixProcessor:
         covariance = message.displacement_covariance.reshape(3, 3)
         nis = float(z @ np.linalg.solve(rows @ filter_.P @ rows.T + covariance, z))
         if nis <= self._belief.largest_motion_nis:
-            root = np.linalg.cholesky(covariance)
-            filter_.update_all(np.linalg.solve(root, rows), np.linalg.solve(root, z))
+            _use(filter_, rows, z, covariance)
 
     def _placed(self, filter_: InertialFilter, time_s: float, lever: Array) -> tuple[Array, Array] | None:
         """Place of the camera at a time, m in site, and its rows for the errors of now; None where history does not reach."""
@@ -135,9 +134,14 @@ class FixProcessor:
         judgement = self._gate.judge(FixInnovation(time_s, z[:3], own, nis, vouched))
         if judgement.verdict in _USED:
             _doubt(filter_, judgement)
-            root = np.linalg.cholesky(covariance + (judgement.deweight - 1.0) * expected)
-            filter_.update_all(np.linalg.solve(root, found.rows), np.linalg.solve(root, z))
+            _use(filter_, found.rows, z, covariance + (judgement.deweight - 1.0) * expected)
         return FixResult(judgement.verdict, z[:3], sigma, nis, time_s)
+
+
+def _use(filter_: InertialFilter, rows: Array, innovation: Array, covariance: Array) -> None:
+    """Correct by a measurement with a covariance: in the coordinates in which that is the identity."""
+    whiten: Array = np.linalg.inv(np.linalg.cholesky(covariance))
+    filter_.update_all(whiten @ rows, whiten @ innovation)
 
 
 def _doubt(filter_: InertialFilter, judgement: FixJudgement) -> None:
