@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.unit.test_navigation_consistency import RELIEF_SHARE
 
 from lander_common.mission import Mission, resolve
 from lander_common.onboard_map import OnboardMap
@@ -60,6 +61,13 @@ def test_inertial_errors_are_those_of_closed_forms(inertial: Budget) -> None:
 def test_ranges_over_the_map_leave_room_for_success(inertial: Budget, ranged: Budget) -> None:
     assert np.all(ranged.total < inertial.total)
     assert float(np.max(ranged.total[[ALONG, ACROSS]])) < 0.15
+
+
+def test_relief_that_no_plane_holds_is_a_fifteenth_of_the_variance_of_innovations(ranged: Budget) -> None:
+    """What the consistency of innovations may lack, because the filter states that relief over twice the uncertainty."""
+    share = ranged.shares[ranged.names.index("relief within the uncertainty")]
+    assert share == pytest.approx(RELIEF_SHARE, rel=0.1)
+    assert 0.0 < ranged.shares.sum() < 1.0
 
 
 def test_the_page_shows_what_is_computed(inertial: Budget, ranged: Budget) -> None:

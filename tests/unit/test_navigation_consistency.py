@@ -21,6 +21,8 @@ STATES = 9  # position, velocity, attitude
 TICK_S = 0.2  # ranges at 5 Hz
 SAMPLES_S = (300.0, 420.0, 500.0, 560.0, 600.0, 640.0, 680.0, 720.0, 775.0)
 RISK = 1e-3  # of a false alarm on either side, at one of the samples
+RELIEF_SHARE = 0.067  # of the variance of innovations, computed in the error budget
+OVERSTATED = 0.5  # of that at most: two thirds of it are there under the uncertainty as it is (docs/error-budget.md)
 
 
 def ground_mission(seed: int) -> Mission:
@@ -59,10 +61,15 @@ def test_nees_is_inside_its_chi_square_bounds_all_the_way_down(campaign: Campaig
 
 @pytest.mark.slow
 def test_innovations_are_no_larger_than_expected_and_little_smaller(campaign: Campaign) -> None:
-    """Above by chi-square. Below by a tenth: the map is linearised over twice the uncertainty, which overstates what a plane leaves."""
+    """By chi-square on either side; below, about what the filter overstates.
+
+    It states what a plane leaves of the relief over twice the uncertainty of the place. That is a share of the expected
+    variance; were nothing of it there, mean NIS would be that much less than 1.
+    """
     nis = np.concatenate([record.nis for record in campaign.records])
     assert nis.size > 5000
-    assert 0.9 < float(np.mean(nis)) < chi2.ppf(1.0 - RISK, nis.size) / nis.size
+    low, high = chi2.ppf([RISK, 1.0 - RISK], nis.size) / nis.size
+    assert (1.0 - OVERSTATED * RELIEF_SHARE) * low < float(np.mean(nis)) < high
 
 
 @pytest.mark.slow

@@ -53,12 +53,16 @@ _LINK_RANGE_M = 15_000.0  # beyond it the rangefinder's margin over the mare is 
 
 
 class BudgetFilter(InertialFilter):
-    """A filter that also keeps its covariance by source, in `parts`, shape (sources, 37, 37)."""
+    """A filter that also keeps its covariance by source, in `parts`, shape (sources, 37, 37).
+
+    `shares`: of the variance of every innovation of a range, by source; what is missing to 1 is the noise of that range.
+    """
 
     def __init__(self, of: InertialFilter) -> None:
         super().__init__(of.nav, of.P, of.time_s, of.noise, len(of.history))
         self.names = (*INITIAL, *DRIVEN)
         self.parts = np.zeros((len(self.names), es.SIZE, es.SIZE))
+        self.shares: list[Array] = []
         for k, states in enumerate(INITIAL.values()):
             self.parts[k, states, states] = self.P[states, states]
 
@@ -86,9 +90,11 @@ class BudgetFilter(InertialFilter):
         """See the base; the noise of a range and that of a calibration are told apart by what they measure."""
         shared, variance = es.covered(self.P, row)
         gain = shared / (variance + noise_variance)
+        ranged = np.any(row[: es.ATTITUDE])
+        if ranged:
+            self.shares.append(np.einsum("i,kij,j->k", row, self.parts, row) / (variance + noise_variance))
         kept = np.eye(es.SIZE) - np.outer(gain, row)
         self.parts = kept @ self.parts @ kept.T
-        ranged = np.any(row[: es.ATTITUDE])
         source = "rangefinder noise" if ranged else "free-fall calibration"
         self._part(source)[:] += noise_variance * np.outer(gain, gain)
         super().update(row, innovation, noise_variance)
@@ -115,6 +121,7 @@ class Budget:
     names: tuple[str, ...]
     sigmas: Array  # shape (sources, 5)
     total: Array  # of the filter itself, shape (5,)
+    shares: Array  # of the variance of innovations, on average over the ranges, shape (sources,); zero without ranges
 
 
 COLUMNS = (
@@ -138,7 +145,8 @@ def budget(mission: Mission, onboard_map: OnboardMap, ranges: bool) -> Budget:
         navigation.step(tick, Inputs(latest, {key for key, message in latest.items() if message is not None}))
     kept.carry()
     directions = guidance.directions(kept.time_s)
-    return Budget(kept.names, _sigmas(kept.parts, directions), _sigmas(kept.P[None], directions)[0])
+    shares = np.mean(kept.shares, axis=0) if kept.shares else np.zeros(len(kept.names))
+    return Budget(kept.names, _sigmas(kept.parts, directions), _sigmas(kept.P[None], directions)[0], shares)
 
 
 def _sigmas(parts: Array, directions: Array) -> Array:
