@@ -9,20 +9,17 @@ from pydantic import Field
 
 from lander_common.image_map import ImageMap
 from lander_common.mission import Mission, NonNegative, Positive
-from lander_common.mission_map import map_file
+from lander_common.mission_map import Strip, map_file
 from lander_runtime.config import ConfigError, Parameters
 
 _METHOD = 1  # of making image maps: a change of it makes new ones
 
 
-class Survey(Parameters):
+class Survey(Strip):
     """An orbiter's pictures of a strip along the ground track, and the heights that go with them."""
 
     spacing_m: Positive  # of the image
     height_spacing_m: Positive  # of the heights
-    before_m: Positive  # how far it reaches from the target against the direction of approach
-    beyond_m: Positive  # and on the other side
-    half_width_m: Positive
     sun_elevation_deg: Annotated[float, Field(gt=0, le=90)]  # when the pictures were taken
     sun_azimuth_deg: Annotated[float, Field(ge=0, lt=360)]  # from north to east
     registration_m: NonNegative  # displacement against the target, 1-sigma per axis

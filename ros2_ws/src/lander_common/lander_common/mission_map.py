@@ -23,13 +23,18 @@ class Accuracy(Parameters):
     detail_m: NonNegative  # of the terrain that the grid is too coarse for
 
 
-class Zone(Accuracy):
-    """A strip along the ground track, of one resolution."""
+class Strip(Parameters):
+    """A part of the ground along the track."""
 
-    spacing_m: Positive
     before_m: Positive  # how far it reaches from the target against the direction of approach
     beyond_m: Positive  # and on the other side
     half_width_m: Positive
+
+
+class Zone(Accuracy, Strip):
+    """A strip along the ground track, of one resolution."""
+
+    spacing_m: Positive
 
     @property
     def sigma_m(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from math import floor, hypot
+from math import ceil, floor, hypot, log2
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ _SUNWARD = (
     48  # samples towards the Sun that may throw their shadow into a tile; what stands further off is taken from ...
 )
 _COARSER = 2  # ... levels this much coarser
-_TOP_LEVELS = 6  # of those above the coarsest that is looked at: enough for 50 times its tile
+_TOP_M = 1000.0  # spacing of the coarsest tiles that throw shadows, at least
 _BASELINE = 1.5  # spacings: what is left out is too small for the grid
 _ROCKS_BELOW_M = 0.6  # spacing from which on rocks are too small to matter
 _ROCK_SAMPLES = 2.0  # smallest rock, in spacings
@@ -71,7 +71,7 @@ class LitTiles:
     def __init__(self, terrain: Terrain, sun_site: Array, finest_m: float, levels: int, capacity: int) -> None:
         self._terrain = terrain
         self._sun_site = sun_site
-        self._top = levels + _TOP_LEVELS
+        self._top = max(levels, ceil(log2(_TOP_M / finest_m)) + 1)
         self._spacings = np.array([finest_m * 2.0**level for level in range(self._top)])
         self.data = TileData(
             pool=np.zeros(capacity * LAYERS * AREA, np.float32),

@@ -6,9 +6,14 @@ angle. It is what lunar mosaics are normalised by.
 
 from __future__ import annotations
 
-from math import acos, exp
+from math import acos, exp, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lander_terrain.jit import jit
+
+Array = NDArray[np.float64]
 
 # Share of Lommel and Seeliger's law, by phase angle in degrees: McEwen 1996, for the Moon.
 _A, _B, _C = -0.019, 0.242e-3, -1.46e-6
@@ -38,6 +43,31 @@ def lunar_lambert(cos_incidence: float, cos_emission: float, share: float) -> fl
         return 0.0
     seeliger = 2.0 * cos_incidence / (cos_incidence + cos_emission)
     return share * seeliger + (1.0 - share) * cos_incidence
+
+
+@jit
+def brightness_grid(heights: Array, light: Array, spacing: float, sun: Array) -> Array:
+    """Brightness (I/F) of ground on a grid as seen from straight above.
+
+    Parameters
+    ----------
+    heights : m, shape (rows to north, columns to east).
+    light : albedo times the share of the Sun that is not hidden.
+    sun : unit vector (east, north, up) towards the Sun.
+    """
+    rows, columns = heights.shape
+    decay, share = phase_terms(sun[2])
+    result = np.empty((rows, columns))
+    for i in range(rows):
+        below, above = max(i - 1, 0), min(i + 1, rows - 1)
+        for j in range(columns):
+            left, right = max(j - 1, 0), min(j + 1, columns - 1)
+            slope_e = (heights[i, right] - heights[i, left]) / ((right - left) * spacing)
+            slope_n = (heights[above, j] - heights[below, j]) / ((above - below) * spacing)
+            up = 1.0 / sqrt(1.0 + slope_e * slope_e + slope_n * slope_n)
+            incidence = (sun[2] - slope_e * sun[0] - slope_n * sun[1]) * up
+            result[i, j] = light[i, j] * decay * lunar_lambert(incidence, up, share)
+    return result
 
 
 @jit

@@ -19,7 +19,7 @@ from lander_common.mission import resolve
 from lander_common.scenario import Logic
 from lander_runtime.messages import plain
 from lander_tools.fly import fly
-from lander_tools.make_map import ensure_map
+from lander_tools.maps import ensure_maps
 from lander_tools.optimum import propellant_bound
 
 COLUMNS = {
@@ -66,7 +66,7 @@ def campaign(
     scenario: str, seeds: Sequence[int], choices: Mapping[str, str], settings: Mapping[str, str], jobs: int
 ) -> dict[int, dict[str, Any]]:
     """The landing result of every seed, as plain data. Raises ConfigError where the scenario is wrong."""
-    ensure_map(resolve(scenario, 0, choices, settings))
+    ensure_maps(resolve(scenario, 0, choices, settings))
     with ProcessPoolExecutor(jobs) as pool:
         results = pool.map(partial(_fly, scenario, dict(choices), dict(settings)), seeds)
         return dict(zip(seeds, results, strict=True))

@@ -15,6 +15,7 @@ COMMANDS = {
     "scenarios": ("lander_tools.scenarios", "List what can be flown."),
     "faults": ("lander_tools.list_faults", "List every fault that a scenario may have."),
     "topics": ("lander_tools.topics", "List every topic with type, rate, publisher, subscribers."),
+    "map": ("lander_tools.maps", "Make the onboard maps of a scenario."),
     "report": ("lander_tools.report", "Draw the report of a run."),
     "replay": ("lander_tools.replay", "Feed a record to the flight software again, and compare; or publish it."),
     "refly": ("lander_tools.refly", "Fly a run again with a change, and compare the verdicts."),

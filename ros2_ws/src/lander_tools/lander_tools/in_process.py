@@ -15,7 +15,7 @@ from lander_runtime.messages import Message, encode, header_message
 from lander_runtime.messages import Tick as TickMessage
 from lander_runtime.subsystem import Subsystem, Tick
 from lander_tools.fly import Flight
-from lander_tools.make_map import ensure_map
+from lander_tools.maps import ensure_maps
 from lander_tools.recorder import Recorder, RecorderFailed, description
 
 Listener = Callable[[int, str, bytes], None]  # stamp in ns, topic key, CDR bytes
@@ -45,7 +45,7 @@ class InProcessFlight:
         self._result: Message | None = None
         self._recorder: Recorder | None = None
         self._recording_failure = ""
-        ensure_map(mission)
+        ensure_maps(mission)
         members = [subsystem(name, mission) for name in mission.scenario.members]
         self._run = InProcessRun(members, [*observers, self._keep_result, *self._recording(record)])
 

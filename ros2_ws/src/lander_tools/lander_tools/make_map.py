@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lander_common.faults.site_map import Elsewhere, OtherTerrain
 from lander_common.mission import Mission
-from lander_common.mission_map import MapParameters, Zone, map_path
+from lander_common.mission_map import MapParameters, Strip, Zone, map_path
 from lander_common.onboard_map import MapGrid, OnboardMap, level_grid
 from lander_runtime.config import read_layered
 from lander_runtime.rng import stream
@@ -39,22 +39,22 @@ def ensure_map(mission: Mission) -> Path | None:
     path = map_path(mission)
     if not path.is_file():
         make_map(mission).save(path)
-        _prune(path.parent)
+        prune(path.parent)
     return path
 
 
 def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
     """The map of a mission, its target chosen; `terrain` is that of the mission where it is at hand already."""
     parameters = mission.part("map", MapParameters)
-    surveyed = terrain or Terrain.build(_surveyed_terrain(mission), mission.site, mission.site.ground_seed)
+    surveyed = terrain or Terrain.build(surveyed_terrain(mission), mission.site, mission.site.ground_seed)
     random = stream(mission.site.ground_seed, "map")
-    shift = parameters.registration_m * random.standard_normal(2) + _displacement(mission)
+    shift = parameters.registration_m * random.standard_normal(2) + displacement(mission)
     outside = parameters.outside
     outside_sigma = sqrt(outside.height_sigma_m**2 + outside.detail_m**2)
     grids = [level_grid(outside_sigma, outside.correlation_m, parameters.registration_m)]
     for zone in parameters.zones:
         boxes = tiles(zone, mission.site.approach_azimuth_deg)
-        errors = HeightErrors(zone, boxes, random)
+        errors = HeightErrors((zone.height_sigma_m, zone.correlation_m), zone.spacing_m, boxes, random)
         grids += [_grid(surveyed, zone, box, shift, errors, parameters.registration_m) for box in boxes]
     made = OnboardMap.from_grids(grids)
     if parameters.target:
@@ -63,7 +63,7 @@ def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
     return made
 
 
-def _surveyed_terrain(mission: Mission) -> TerrainParameters:
+def surveyed_terrain(mission: Mission) -> TerrainParameters:
     """The mission's terrain, unless the map is of another one by mistake."""
     for one in mission.faults_of("map"):
         if isinstance(one.fault, OtherTerrain):
@@ -71,7 +71,7 @@ def _surveyed_terrain(mission: Mission) -> TerrainParameters:
     return mission.part("terrain", TerrainParameters)
 
 
-def _displacement(mission: Mission) -> Array:
+def displacement(mission: Mission) -> Array:
     """How far off the ground lies that the map shows by mistake, east and north, m."""
     elsewhere = (one.fault for one in mission.faults_of("map") if isinstance(one.fault, Elsewhere))
     return np.sum([(fault.east_m, fault.north_m) for fault in elsewhere] or [(0.0, 0.0)], axis=0)
@@ -87,7 +87,7 @@ def _grid(terrain: Terrain, zone: Zone, box: Box, shift: Array, errors: HeightEr
     return MapGrid(heights.astype(np.float32), zone.spacing_m, west, south, *accuracy)
 
 
-def tiles(zone: Zone, azimuth_deg: float) -> list[Box]:
+def tiles(zone: Strip, azimuth_deg: float) -> list[Box]:
     """Boxes along the axes that cover a zone's strip of the approach track."""
     de, dn = sin(radians(azimuth_deg)), cos(radians(azimuth_deg))
     count = ceil((zone.before_m + zone.beyond_m) / _TILE_M)
@@ -103,13 +103,17 @@ def tiles(zone: Zone, azimuth_deg: float) -> list[Box]:
 class HeightErrors:
     """A field of height errors over all boxes of a zone: normal, its correlation exponential along both axes."""
 
-    def __init__(self, zone: Zone, boxes: list[Box], random: np.random.Generator) -> None:
-        self._step = zone.correlation_m / _NODES_PER_CORRELATION
+    def __init__(
+        self, law: tuple[float, float], spacing_m: float, boxes: list[Box], random: np.random.Generator
+    ) -> None:
+        """`law`: 1-sigma and distance of correlation, m."""
+        sigma_m, correlation_m = law
+        self._step = correlation_m / _NODES_PER_CORRELATION
         corners = np.array(boxes)
         self._west, self._south = (corners[:, :2].min(axis=0) - self._step).tolist()
         span = corners[:, 2:].max(axis=0) - (self._west, self._south)
-        columns, rows = (np.ceil((span + zone.spacing_m) / self._step).astype(int) + 2).tolist()
-        self._nodes = zone.height_sigma_m * exponential_field((rows, columns), 1.0 / _NODES_PER_CORRELATION, random)
+        columns, rows = (np.ceil((span + spacing_m) / self._step).astype(int) + 2).tolist()
+        self._nodes = sigma_m * exponential_field((rows, columns), 1.0 / _NODES_PER_CORRELATION, random)
 
     def grid(self, west: float, south: float, spacing: float, shape: tuple[int, int]) -> Array:
         """Errors on a grid, m."""
@@ -139,7 +143,7 @@ def exponential_field(shape: tuple[int, int], step: float, random: np.random.Gen
     return np.asarray(field)
 
 
-def _prune(folder: Path) -> None:
+def prune(folder: Path) -> None:
     """Keep the newest files."""
     files = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime)
     for path in files[:-_KEPT]:

@@ -156,10 +156,10 @@ def run(request: Request, out: Path | None) -> int:
 
 def fly(request: Request, out: Path | None) -> Verdict:
     """Fly, and leave a run folder with the verdict. Raises ConfigError or RunFolderError where nothing can be started."""
-    from lander_tools.make_map import ensure_map  # compiled code, which --help does without
+    from lander_tools.maps import ensure_maps  # compiled code, which --help does without
 
     mission = resolve(request.scenario, request.seed, request.choices, request.settings)
-    ensure_map(mission)
+    ensure_maps(mission)
     runs, now = project_root() / "runs", datetime.now(timezone.utc)
     folder = run_folder.create(out and out.resolve(), mission.scenario.name, request.seed, now, runs)
     folder.write_config(mission.resolved())
