@@ -17,6 +17,8 @@ import numpy as np
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from lander_runtime.cdr import Encoder, UnsupportedTypeError
+
 Message = Any  # an instance of a type that rosbags builds at run time; its fields are those of the .msg file
 
 PACKAGE = "lander_interfaces"
@@ -49,6 +51,7 @@ def typestore() -> Typestore:
     return store
 
 
+@cache
 def message_type(name: str) -> Any:
     """The dataclass of a message type by its full name, such as `sensor_msgs/msg/Imu`."""
     return typestore().types[name]
@@ -90,7 +93,7 @@ def stamp_ns(message: Message) -> int:
 
 def encode(message: Message, type_name: str) -> bytes:
     """CDR bytes of a message, padding zeroed, so that equal messages have equal bytes."""
-    return bytes(_serializer(type_name)(message))
+    return _encoder(type_name)(message)
 
 
 def decode(data: bytes | memoryview, type_name: str) -> Message:
@@ -99,9 +102,12 @@ def decode(data: bytes | memoryview, type_name: str) -> Message:
 
 
 @cache
-def _serializer(type_name: str) -> Callable[[Message], memoryview]:
+def _encoder(type_name: str) -> Callable[[Message], bytes]:
     store = typestore()
-    return lambda message: store.serialize_cdr(message, type_name)
+    try:
+        return Encoder(store, type_name)
+    except UnsupportedTypeError:
+        return lambda message: bytes(store.serialize_cdr(message, type_name))
 
 
 def plain(message: Message) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from lander_runtime.architecture import architecture
 from lander_runtime.conductor import RUN_RECORD_FILE
 from lander_tools.fly import fly
 from lander_tools.launch_runner import free_domain, isolated
+from lander_tools.sampler import sampled
 
 _SAMPLE_S = 1.0  # between looks at CPU and memory
 
@@ -125,11 +126,15 @@ def _ticks_per_s(records: Sequence[dict[str, Any]]) -> float:
     return float(statistics.median(record["ticks"] / record["wall_time_s"] for record in records))
 
 
-def in_process_factor(scenario: str, seed: int) -> tuple[float, int]:
-    """Times real time of a flight in one process, recording off, and its number of ticks."""
-    began = time.perf_counter()
+def in_process_factors(scenario: str, seed: int) -> tuple[float, float]:
+    """Times real time of a flight in one process, recording off: by the wall clock, and by the CPU time it took.
+
+    The two differ where other work is on the machine.
+    """
+    began, cpu_began = time.perf_counter(), time.process_time()
     flight = fly(scenario, seed)
-    return flight.sim_time_s / (time.perf_counter() - began), flight.ticks
+    wall_time_s, cpu_time_s = time.perf_counter() - began, time.process_time() - cpu_began
+    return flight.sim_time_s / wall_time_s, flight.sim_time_s / cpu_time_s
 
 
 @click.command()
@@ -138,9 +143,28 @@ def in_process_factor(scenario: str, seed: int) -> tuple[float, int]:
     "--seconds", default=120.0, show_default=True, type=click.FloatRange(min=10.0), help="Of flight, each run."
 )
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Seed of the flights.")
-def command(runs: int, seconds: float, seed: int) -> None:
+@click.option("--in-process", is_flag=True, help="Only a flight in one process, with the share of each subsystem.")
+def command(runs: int, seconds: float, seed: int, in_process: bool) -> None:
     """Measure speed, delay, CPU and memory: medians over several runs of the system and of its empty topology."""
-    bench(runs, seconds, seed)
+    if in_process:
+        bench_in_process(runs, seed)
+    else:
+        bench(runs, seconds, seed)
+
+
+def bench_in_process(runs: int, seed: int) -> None:
+    """Fly the nominal powered descent in this process, recording off, and print where the time goes."""
+    fly(seed=seed, stop_after_s=1.0)  # loads what is compiled
+    with sampled() as samples:
+        factors = [in_process_factors("nominal", seed) for _ in range(runs)]
+    table = Table("part", "share of CPU time, %", title=f"{runs} powered descents in one process, recording off")
+    for part, count in samples.most_common():
+        table.add_row(part, f"{100.0 * count / samples.total():.1f}")
+    console = Console()
+    console.print(table)
+    for name, values in zip(("wall clock", "CPU time of one core"), zip(*factors, strict=True), strict=True):
+        spread = f"{min(values):.0f} to {max(values):.0f}"
+        console.print(f"times real time, by {name}: median {statistics.median(values):.0f} ({spread})")
 
 
 def bench(runs: int, sim_time_s: float, seed: int) -> None:
@@ -154,7 +178,7 @@ def bench(runs: int, sim_time_s: float, seed: int) -> None:
         rings.append(stub_ring(round(sim_time_s * 50)))
         record, loads = lander_run(["--seed", str(seed), "--stop-after", str(sim_time_s)])
         locksteps.append(record)
-        in_process.append(in_process_factor("nominal", seed)[0])
+        in_process.append(in_process_factors("nominal", seed)[0])
     paced, _ = lander_run(["--seed", str(seed), "--rate", "1", "--stop-after", str(min(sim_time_s, 60.0))])
     console.print(_speed_table(rings, locksteps, in_process, paced))
     console.print(_load_table(loads, _median(locksteps, "wall_time_s")))

@@ -1,0 +1,107 @@
+"""Encode messages of one type into CDR, in half the time of rosbags: one `struct` call for the whole message.
+
+The layout of a message depends on nothing but the lengths of its texts, arrays and sequences, which hardly ever change: for
+each set of lengths one `struct.Struct`, padding included, is made and kept. Sequences of texts are left to rosbags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+from struct import Struct
+from typing import Any, NamedTuple
+
+from rosbags.interfaces import Nodetype
+from rosbags.typesys.store import Typestore
+
+_ENCAPSULATION = "<BBH"  # then counts the alignment anew
+_CODES = {"bool": "?", "byte": "B", "char": "B", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i"}
+_CODES |= {"uint32": "I", "int64": "q", "uint64": "Q", "float32": "f", "float64": "d"}
+
+
+class UnsupportedTypeError(TypeError):
+    """A type that this encoder leaves to rosbags."""
+
+
+class _Field(NamedTuple):
+    path: str
+    base: str  # name of a primitive type, or "string"
+    length: int | None  # of an array; None for a single value
+    counted: bool  # a sequence or text, whose length comes first
+
+
+class Encoder:
+    """Encodes messages of one type."""
+
+    def __init__(self, store: Typestore, type_name: str) -> None:
+        """Raises UnsupportedTypeError."""
+        self._name = type_name
+        self._fields = list(_flat(store, type_name, ""))
+        if len(self._fields) < 2:
+            raise UnsupportedTypeError(type_name)  # attrgetter gives no tuple then
+        # A counted field is fetched twice: for its length and for its content.
+        names = [name for each in self._fields for name in [each.path] * (1 + each.counted)]
+        self._get = attrgetter(*names)
+        places = self._places()
+        self._texts = [at for at, each in places if each.base == "string"]
+        self._arrays = [
+            at for at, each in places if each.base != "string" and (each.counted or each.length is not None)
+        ]
+        self._counts = [at - 1 for at, each in places if each.counted]
+        self._sized = sorted([*self._texts, *self._arrays])
+        self._structs: dict[tuple[int, ...], Struct] = {}
+
+    def _places(self) -> list[tuple[int, _Field]]:
+        """Where the content of each field is among the fetched values."""
+        places, at = [], 0
+        for each in self._fields:
+            at += each.counted
+            places.append((at, each))
+            at += 1
+        return places
+
+    def __call__(self, message: Any) -> bytes:
+        """CDR bytes, little-endian, padding zeroed. Raises ValueError where an array has not the declared size."""
+        values = list(self._get(message))
+        for at in self._texts:
+            values[at - 1] = values[at] = values[at].encode() + b"\0"
+        for at in self._counts:
+            values[at] = len(values[at])
+        for at in self._arrays:
+            values[at] = values[at].tobytes()
+        sizes = tuple([len(values[at]) for at in self._sized])
+        known = self._structs.get(sizes)
+        return (known or self._struct(sizes)).pack(0, 1, 0, *values)
+
+    def _struct(self, sizes: tuple[int, ...]) -> Struct:
+        """The layout for some sizes, in bytes, of texts, arrays and sequences in their order."""
+        layout, at, size = _ENCAPSULATION, 0, iter(sizes)
+        for each in self._fields:
+            item = 1 if each.base == "string" else Struct(f"<{_CODES[each.base]}").size
+            if each.counted:
+                layout, at = f"{layout}{-at % 4}xI", at + -at % 4 + 4
+            if each.length is None and not each.counted:
+                layout, at = f"{layout}{-at % item}x{_CODES[each.base]}", at + -at % item + item
+                continue
+            length = next(size)
+            if length % item or (each.length is not None and length != each.length * item):
+                raise ValueError(f"{self._name}: {each.path} has {length} bytes, of elements of {item} bytes")
+            gap = -at % item if length else 0
+            layout, at = f"{layout}{gap}x{length}s", at + gap + length
+        self._structs[sizes] = made = Struct(layout)
+        return made
+
+
+def _flat(store: Typestore, type_name: str, prefix: str) -> Iterator[_Field]:
+    fields: Any = store.fielddefs[type_name][1]  # a union of tuples that says less than its tags
+    for name, (kind, detail) in fields:
+        path = prefix + name
+        if kind == Nodetype.NAME:
+            yield from _flat(store, detail, f"{path}.")
+        elif kind == Nodetype.BASE:
+            yield _Field(path, detail[0], None, detail[0] == "string")
+        else:
+            (element, base), length = detail
+            if element != Nodetype.BASE or base[0] == "string":
+                raise UnsupportedTypeError(type_name)
+            yield _Field(path, base[0], length if kind == Nodetype.ARRAY else None, kind == Nodetype.SEQUENCE)
