@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 600
@@ -32,6 +33,17 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 def run(out: Path, *arguments: str) -> tuple[int, str]:
     """A run from its start to its end."""
     return finish(start(out, *arguments))
+
+
+def read_yaml(path: Path) -> Any:
+    """A file of the configuration, to be changed."""
+    return YAML().load(path)
+
+
+def write_yaml(path: Path, document: Any) -> Path:
+    """Write a file of the configuration."""
+    YAML().dump(document, path)
+    return path
 
 
 def record(out: Path) -> dict[str, Any]:
