@@ -145,7 +145,7 @@ def find(kind: str, name: str) -> Path:
 def read_layered(kind: str, name: str) -> Document:
     """A file of a kind laid over the one of the same kind that its key `base` names, and so on. Raises ConfigError.
 
-    Mappings are merged key by key; anything else of the base is replaced.
+    Mappings are merged key by key, unless they are of different `kind`; anything else of the base is replaced.
     """
     document = read(find(kind, name))
     base = document.data.pop("base", None) if isinstance(document.data, CommentedMap) else None
@@ -159,8 +159,13 @@ def _lay_under(data: CommentedMap, base: CommentedMap) -> None:
     for key, value in base.items():
         if key not in data:
             data[key] = value
-        elif isinstance(data[key], CommentedMap) and isinstance(value, CommentedMap):
+        elif isinstance(data[key], CommentedMap) and isinstance(value, CommentedMap) and _alike(data[key], value):
             _lay_under(data[key], value)
+
+
+def _alike(data: CommentedMap, base: CommentedMap) -> bool:
+    """Whether two mappings are of the same kind, where they say their kind: another member of a union has other keys."""
+    return "kind" not in data or data["kind"] == base.get("kind")
 
 
 def split_setting(text: str) -> tuple[str, str]:
