@@ -26,6 +26,9 @@ class LatchingGate:
     The software judged the difference to its own estimate as abnormal, filtered the rangefinder out from then on, and came
     down on an estimate of altitude that was about 5 km too low.
     Assumed: the limit; that one range beyond it was enough; that the first ranges had set the altitude before.
+
+    Intuitive Machines 2 (6 March 2025). Known: the altimeter was noisy from 30 km down and never got better. Assumed: that its
+    ranges were given up.
     """
 
     def __init__(self, parameters: LatchingGateParameters) -> None:
@@ -54,8 +57,6 @@ class CredulousGate:
 
     HAKUTO-R Mission 2 (5 June 2025). Known (ispace, 24 June 2025): the first valid range came below 900 m, and the lander
     then braked as hard as it could, so it was believed at once. Assumed: that nothing else judged it.
-    Intuitive Machines 2 (6 March 2025). Known: the altimeter was noisy from 30 km down and never got better. Assumed: that
-    its ranges were used as they came.
     """
 
     def judge(self, innovation: Innovation) -> Judgement:
