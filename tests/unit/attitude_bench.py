@@ -127,6 +127,9 @@ class Bench:
         self.forces = np.array([force for _, force, _ in rows])
         self.torques = np.array([np.cross(np.array(place) - com, force) for place, force, _ in rows])
         self.delays = np.array([engine.valve_delay_s + engine.rise_time_constant_s for _, _, engine in rows])
+        self.valve_s = np.array([engine.valve_delay_s for _, _, engine in rows])
+        self.rise_s = np.array([engine.rise_time_constant_s for _, _, engine in rows])
+        self.pressure = np.zeros(len(rows))
         self.minimum = np.array([engine.minimum_on_s for _, _, engine in rows])
         self.q = np.array([1.0, 0.0, 0.0, 0.0])  # w first, mci from body
         self.w = np.zeros(3)
@@ -195,12 +198,30 @@ class Bench:
         """Gauges without error."""
         message = blank("VehicleTelemetry")
         message.propellant_gauge_kg, message.rcs_propellant_gauge_kg = self.propellant_kg, self.rcs_kg
+        chambers = self.chambers()
+        message.main_chamber_pa = 1.0e6 * float(chambers[0])
+        message.assist_chamber_pa = 0.9e6 * chambers[1:7]
         return self.stamped(message)
+
+    def chambers(self) -> Array:
+        """Pressure in every chamber over the full one, now, with the noise of the gauges."""
+        factor = np.concatenate([[1.0], self.errors.assist_factor, np.ones(len(self.pressure) - 7)])
+        return np.asarray(np.abs(self.pressure * factor + 0.005 * self.noise.standard_normal(len(factor))))
+
+    def burn(self, on_s: Array, step_s: float) -> None:
+        """Chamber pressures at the end of a tick: first order, and late by the valves' delay at each change."""
+        opens = on_s > step_s - 1e-9
+        changed = opens != self.open_before
+        acting_s = np.where(opens | (on_s == 0.0), step_s - changed * self.valve_s, step_s - self.valve_s - on_s)
+        left = np.exp(-np.maximum(acting_s, 0.0) / self.rise_s)
+        begun = np.where((on_s > 0.0) & ~opens, 1.0, self.pressure)
+        self.pressure = np.where(opens, 1.0 - (1.0 - self.pressure) * left, begun * left)
 
     def move(self, step_s: float) -> None:
         """Rigid-body motion over a tick under the valve times commanded for it."""
         command = self.command
         on_s = np.concatenate([[step_s if command.main_engine else 0.0], command.assist_on_s, command.rcs_on_s])
+        self.burn(on_s, step_s)
         self.check(on_s, step_s)
         self.late.append((self.delays, self.delays + on_s))
         steps = 4 if step_s < 0.1 else 20

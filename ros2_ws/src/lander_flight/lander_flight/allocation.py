@@ -193,22 +193,55 @@ class RingAllocation:
 
     _SOFTNESS: Vector = (1e-5, 1e-9, 1e-9)  # thrust, torque, torque: which gives way, and how exact the rest is
 
-    def __init__(self, ring: AssistRing, com_body_m: Vector) -> None:
+    def __init__(
+        self,
+        ring: AssistRing,
+        com_body_m: Vector,
+        fractions: Sequence[float] | None = None,
+        stuck_open: Sequence[bool] | None = None,
+    ) -> None:
+        """`fractions`: thrust of each thruster over nominal; `stuck_open`: those that burn whatever they are told."""
         self._thrust_n = ring.thrust_n
         self._torque_n_m = ring.thrust_n * ring.radius_m
         self._most = float(ring.count)
-        force = (0.0, 0.0, ring.thrust_n)
-        self.torques_n_m = [torque_about(com_body_m, position, force) for position in ring_positions(ring)]
-        columns = [(1.0, torque[0] / self._torque_n_m, torque[1] / self._torque_n_m) for torque in self.torques_n_m]
-        self._bounded = BoundedAllocation(columns, self._SOFTNESS)
+        fractions, stuck_open = fractions or [1.0] * ring.count, stuck_open or [False] * ring.count
+        self.thrusts_n = [fraction * ring.thrust_n for fraction in fractions]
+        forces = ((0.0, 0.0, thrust_n) for thrust_n in self.thrusts_n)
+        places = ring_positions(ring)
+        self.torques_n_m = [torque_about(com_body_m, p, force) for p, force in zip(places, forces, strict=True)]
+        self._standing = [float(stuck) for stuck in stuck_open]
+        self.standing = self._sums(self._standing)
+        self._bounded = BoundedAllocation([self._column(i) for i in range(ring.count)], self._SOFTNESS)
+
+    def _column(self, i: int) -> Vector:
+        """Effect of a thruster at full duty; one that cannot be told anything has none."""
+        if self._standing[i]:
+            return (0.0, 0.0, 0.0)
+        x, y, _ = self.torques_n_m[i]
+        return (self.thrusts_n[i] / self._thrust_n, x / self._torque_n_m, y / self._torque_n_m)
+
+    def _sums(self, duties: Sequence[float]) -> tuple[float, Vector]:
+        thrust_n = sum(duty * thrust for duty, thrust in zip(duties, self.thrusts_n, strict=True))
+        return thrust_n, weighted_sum(duties, self.torques_n_m)
+
+    @property
+    def limit_n(self) -> float:
+        """The most thrust without a torque about x and y, N."""
+        return self.effect(self.duties(self._most * self._thrust_n, 0.0, 0.0)[0])[0]
+
+    def effect(self, duties: Sequence[float]) -> tuple[float, Vector]:
+        """Mean thrust, N, and torque, N m, of duties, with what burns in any case."""
+        return self._sums([max(duty, standing) for duty, standing in zip(duties, self._standing, strict=True)])
 
     def duties(self, thrust_n: float, torque_x_n_m: float, torque_y_n_m: float) -> tuple[list[float], bool]:
         """Duty of each thruster, in [0, 1], and whether all is given as wanted.
 
         Where several ways lead there, it is the least squares of the duties.
         """
-        level = min(thrust_n / self._thrust_n, self._most)  # what is beyond all reach would only cost the solver steps
-        return self._bounded.solve((level, torque_x_n_m / self._torque_n_m, torque_y_n_m / self._torque_n_m))
+        standing_n, (x, y, _) = self.standing
+        level = min((thrust_n - standing_n) / self._thrust_n, self._most)  # more would only cost the solver steps
+        wanted_x, wanted_y = torque_x_n_m - x, torque_y_n_m - y
+        return self._bounded.solve((level, wanted_x / self._torque_n_m, wanted_y / self._torque_n_m))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite, radians
+from math import inf, isfinite, radians
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,8 @@ from lander_common.mission_map import mission_target
 from lander_common.moon import GM_M3_S2
 from lander_common.quaternion import IDENTITY, Quaternion, Vector
 from lander_common.start import NominalStart, nominal_start
+from lander_flight.abort import AbortAscent
+from lander_flight.altitude_doubt import AltitudeDoubt, lowered
 from lander_flight.braking import BrakingSolver
 from lander_flight.deorbit import DeorbitBurn
 from lander_flight.guidance_parameters import GuidanceParameters
@@ -35,7 +37,7 @@ from lander_flight.targeting import Targeting
 from lander_flight.terminal import TerminalDescent
 from lander_flight.thrust_estimate import ThrustEstimate, gravity, thrust_of
 from lander_flight.touchdown import ContactMonitor, RestMonitor, slow_descent_height
-from lander_runtime.messages import GuidanceCommand, NavigationState
+from lander_runtime.messages import GuidanceCommand, HealthStatus, NavigationState
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 LEFT: Vector = (0.0, 1.0, 0.0)
@@ -65,6 +67,9 @@ class Guidance(Subsystem):
         self._terminal = TerminalDescent(p.terminal)
         self._contact = ContactMonitor(p.touchdown)
         self._rest = RestMonitor(p.touchdown, g)
+        self._doubt = AltitudeDoubt(p.doubt, mission.vehicle.assist.isp_s, p.terminal.touchdown_speed_m_s)
+        self._ascent = AbortAscent(p.abort, self._radius_m)
+        self._ascent_judged_s = -inf
         self._pointing = Pointing()
         self._reset_response = None if p.reset_response is None else ResetResponse(p.reset_response)
         self._phase = Phase.DEORBIT
@@ -79,6 +84,7 @@ class Guidance(Subsystem):
             Phase.TERMINAL: self._descending,
             Phase.TOUCHDOWN: self._touching_down,
             Phase.SAFE: self._standing,
+            Phase.ABORT: self._aborting,
         }
 
     def _planned_deorbit(self, start: NominalStart) -> DeorbitBurn | None:
@@ -98,6 +104,9 @@ class Guidance(Subsystem):
         else:
             self._state = state
             self._estimate.update(state, self._demand)
+            self._be_cautious(state)
+            if self._is_to_abort(state, inputs):
+                self._phase = Phase.ABORT
             self._demand = self._limited(self._steer[self._phase](state), inputs, tick.time_s)
             self._point(state)
         return {"guidance_command": self._message()}
@@ -116,6 +125,9 @@ class Guidance(Subsystem):
         telemetry = inputs.fresh("vehicle_telemetry")
         if telemetry is not None:
             self._estimate.gauge(telemetry.propellant_gauge_kg, telemetry.rcs_propellant_gauge_kg, self._step_s)
+        engines = inputs.fresh("throttle_command")
+        if engines is not None:
+            self._estimate.engines(engines.main_limit_n, engines.assist_limit_n)
         message = inputs.fresh("navigation_state")
         if message is None or not _is_sound(message):
             return None
@@ -130,6 +142,7 @@ class Guidance(Subsystem):
             velocity=self._frame.from_site(_vector(message.v_lander_site)),
             altitude_m=float(message.altitude_m),
             altitude_sigma_m=float(message.altitude_sigma_m),
+            altitude_low_m=float(message.altitude_low_m),
             contacts=_contacts(inputs),
         )
 
@@ -140,6 +153,43 @@ class Guidance(Subsystem):
         self._pointing.turn_on(self._step_s) if turning else self._pointing.stop()
         if self._phase in (Phase.TERMINAL, Phase.TOUCHDOWN) and self._contact.is_stood(_contacts(inputs)):
             self._phase, self._demand = Phase.TOUCHDOWN, NOTHING
+
+    # Faults
+
+    def _be_cautious(self, state: LanderState) -> None:
+        """Reckon with ground that is as high as can still be believed."""
+        g = GM_M3_S2 / self._radius_m**2
+        caution = self._doubt.judge(state, self._estimate.mass_kg, self._estimate.usable_kg, g)
+        self._targeting.raise_gates(caution.ground_m)
+
+    def _is_to_abort(self, state: LanderState, inputs: Inputs) -> bool:
+        """Whether health advises it, and it is possible from here."""
+        status = inputs.fresh("health_status")
+        advised = status is not None and status.advice == HealthStatus.ABORT
+        if (
+            not advised
+            or self._phase > Phase.BRAKING
+            or state.time_s - self._ascent_judged_s < self._parameters.abort.judged_s
+        ):
+            return False
+        self._ascent_judged_s, estimate = state.time_s, self._estimate
+        return self._ascent.is_possible(state, estimate.model(), estimate.mass_kg, estimate.usable_kg)
+
+    def _aborting(self, state: LanderState) -> Demand:
+        p, estimate = self._parameters.abort, self._estimate
+        if self._ascent.is_safe(state.r_mci, state.v_mci):
+            return self._enter(Phase.SAFE, state)
+        thrust_n = p.level * estimate.full_n
+        direction = self._ascent.direction(state.r_mci, state.v_mci, estimate.acceleration(thrust_n))
+        aligned = angle_between(body_z(state.q_mci_body), direction) < radians(p.aligned_deg)
+        return Demand(
+            direction_mci=direction,
+            rate_mci=AT_REST,
+            thrust_n=thrust_n if aligned else 0.0,
+            main_engine=aligned,
+            assist_engines=aligned,
+            slew_rate_rad_s=radians(p.slew_rate_deg_s),
+        )
 
     # Phases
 
@@ -212,6 +262,7 @@ class Guidance(Subsystem):
 
     def _pitching_up(self, state: LanderState) -> Demand:
         p, pitch_up, limits = self._parameters.braking, self._pitch_up, self._estimate.limits()
+        state = lowered(state, self._doubt.now.ground_m)
         if pitch_up.is_over(state, self._step_s):
             self._contact.arm(state.contacts)
             return self._enter(Phase.TERMINAL, state)
@@ -232,29 +283,34 @@ class Guidance(Subsystem):
         )
 
     def _descending(self, state: LanderState) -> Demand:
-        slow_m = slow_descent_height(self._parameters.touchdown, state.altitude_sigma_m)
-        if state.altitude_m < slow_m or self._is_touched(state):
+        slow_m, caution = slow_descent_height(self._parameters.touchdown, state.altitude_sigma_m), self._doubt.now
+        near = state.altitude_m < slow_m and caution.ground_m == 0.0
+        if near or self._is_touched(state):
             return self._enter(Phase.TOUCHDOWN, state)
-        end = self._parameters.terminal.touchdown_speed_m_s
-        to_go = 2.0 * (state.altitude_m - slow_m) / (max(-state.velocity[2], end) + end)
-        return self._lowered(state, state.altitude_m - slow_m, to_go)
+        end = caution.speed_m_s
+        to_go = 2.0 * max(state.altitude_m - slow_m, 0.0) / (max(-state.velocity[2], end) + end)
+        return self._lowered(state, state.altitude_m - caution.ground_m - slow_m, to_go, end)
 
     def _touching_down(self, state: LanderState) -> Demand:
         if self._demand.assist_engines and not self._is_touched(state):
             slow_m = slow_descent_height(self._parameters.touchdown, state.altitude_sigma_m)
-            to_go = max(state.altitude_m, 0.0) / self._parameters.terminal.touchdown_speed_m_s
-            return self._lowered(state, max(state.altitude_m - slow_m, 0.0), to_go)
-        at_rest = self._rest.is_at_rest(state, self._estimate.acceleration_m_s2)
+            end = self._parameters.terminal.touchdown_speed_m_s
+            return self._lowered(state, max(state.altitude_m - slow_m, 0.0), max(state.altitude_m, 0.0) / end, end)
+        at_rest = self._rest.is_at_rest(
+            state, self._estimate.acceleration_m_s2, self._contact.is_stood(state.contacts)
+        )
         return self._enter(Phase.SAFE, state) if at_rest else NOTHING
 
     def _standing(self, _state: LanderState) -> Demand:
         return NOTHING._replace(low_rate=True)
 
-    def _lowered(self, state: LanderState, height_m: float, to_go: float) -> Demand:
+    def _lowered(self, state: LanderState, height_m: float, to_go: float, end_speed_m_s: float) -> Demand:
         """The terminal descent at a height above the beginning of the slow descent."""
         p = self._parameters.terminal
         g = -gravity(state.position, self._radius_m)[2]
-        wanted = self._terminal.thrust(state.position, state.velocity, height_m, g, self._estimate.limits())
+        wanted = self._terminal.thrust(
+            state.position, state.velocity, height_m, g, self._estimate.limits(), end_speed_m_s
+        )
         size = norm(wanted)
         return Demand(
             direction_mci=self._frame.to_mci(scaled(wanted, 1.0 / size), state.time_s),
@@ -275,7 +331,8 @@ class Guidance(Subsystem):
 
     def _point(self, state: LanderState) -> None:
         demand, pointing = self._demand, self._pointing
-        if pointing.q_mci_body is None or (self._phase >= Phase.TOUCHDOWN and not demand.assist_engines):
+        on_the_ground = self._phase in (Phase.TOUCHDOWN, Phase.SAFE) and not demand.assist_engines
+        if pointing.q_mci_body is None or on_the_ground:
             pointing.hold(state.q_mci_body)
             return
         left = self._frame.to_mci(LEFT, state.time_s)

@@ -85,7 +85,7 @@ class TerminalParameters(Parameters):
     least_thrust: Fraction  # of the assist thrust
     relight_margin: Positive  # main engine on when the needed thrust is above this share of the assist thrust
     cutoff_margin: Positive  # and off again below this
-    relight_speed_m_s: Positive  # slower than this, the assist thrusters are enough whatever the height
+    relight_height_m: Positive  # a speed that the assist thrusters stop within this height needs no main engine
     velocity_gain_1_s: Positive  # horizontal
     position_gain_1_s: NonNegative
     position_speed_limit_m_s: NonNegative  # horizontal, towards the target
@@ -118,6 +118,31 @@ class BlindParameters(Parameters):
     turn_s: NonNegative  # the commanded attitude turns on for this long, then rests
 
 
+class DoubtParameters(Parameters):
+    """What is made of an altitude that may be less than believed."""
+
+    below_m: Positive  # altitude by which it should be known
+    free_m: Positive  # doubt that is let be
+    most_m: Positive  # by which the ground is taken to be higher
+    reserve_kg: NonNegative  # of propellant that the slow descent does not use
+    fastest_m_s: Positive  # of the descent where the ground may be anywhere
+
+
+class AbortParameters(Parameters):
+    """Abort to a safe orbit."""
+
+    perilune_m: Positive  # over the site, that is safe
+    height_m: Positive  # over the site, that the ascent keeps to
+    lowest_m: Positive  # over the site, that it may come down to
+    time_constant_s: Positive  # of the way to that height
+    most_upwards: Fraction  # of the thrust that may go upwards
+    level: Fraction  # of full thrust
+    turn_s: Positive  # to turn by half a circle, engines off
+    slew_rate_deg_s: Positive
+    aligned_deg: Positive  # engines on when the thrust points within this
+    judged_s: Positive  # how often it is looked at whether an abort is possible
+
+
 class EstimatorParameters(Parameters):
     """Estimate of mass and thrust in flight."""
 
@@ -142,5 +167,7 @@ class GuidanceParameters(Parameters):
     terminal: TerminalParameters
     touchdown: TouchdownParameters
     blind: BlindParameters
+    doubt: DoubtParameters
+    abort: AbortParameters
     estimator: EstimatorParameters
     reset_response: ResetResponseParameters | None  # of heritage logic only

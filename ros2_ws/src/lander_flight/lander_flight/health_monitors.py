@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import exp, isfinite
-from typing import Any
+from collections import deque
+from math import exp, isfinite, nan, sqrt
+from typing import Any, NamedTuple
 
 from lander_common.mission import Vehicle
 from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_flight.health_parameters import Model
+from lander_flight.range_gate import robust_sigma
+
+_SCATTER_SHOTS = 20  # two seconds
 
 
 class LowPass:
@@ -87,16 +90,20 @@ class PropellantMonitor:
         self._time_s = self._readings_kg = self._used_kg = 0.0
         self._readings = 0
         self.deviation_kg = 0.0  # gauged less expected
+        self.total_kg = nan  # gauged and used together
 
-    def step(self, thrust: ThrustMonitor, throttle: Any, telemetry: Any, step_s: float) -> None:
-        """Count what was used over the last step and compare. What the ground pushes costs nothing."""
+    def step(self, thrust: ThrustMonitor, felt_m_s2: float, throttle: Any, telemetry: Any, step_s: float) -> None:
+        """Count what was used over the last step and compare. What the ground pushes costs nothing.
+
+        `felt_m_s2`: specific force along the thrust axis as navigation goes by it.
+        """
         force = 0.0
-        if isfinite(thrust.sensed_m_s2) and not telemetry.contact.any():
-            force = max(thrust.sensed_m_s2, 0.0) * thrust.mass_kg
+        if isfinite(felt_m_s2) and not telemetry.contact.any():
+            force = max(felt_m_s2, 0.0) * thrust.mass_kg
         main = min(force, self._main_n) if throttle.main_engine else 0.0
         self._used_kg += (main * self._main_flow + (force - main) * self._assist_flow) * step_s
         self._time_s += step_s
-        total = telemetry.propellant_gauge_kg + self._used_kg
+        total = self.total_kg = telemetry.propellant_gauge_kg + self._used_kg
         if self._time_s < self._settling_s and isfinite(total):
             self._readings_kg += total
             self._readings += 1
@@ -104,28 +111,70 @@ class PropellantMonitor:
             self.deviation_kg = self._deviation.put(total - self._readings_kg / self._readings, step_s)
 
 
-class ChamberMonitor:
-    """Chamber pressures against valves: a closed valve has none, an open one the full pressure."""
+class _Second(NamedTuple):
+    """Mean of the readings within a second."""
 
-    def __init__(self, count: int, model: Model) -> None:
-        self._main_pa = model.main_chamber_pa
-        self._assist_pa = model.assist_chamber_pa
-        self._main = LowPass(model.smoothing_s)
-        self._assist = [LowPass(model.smoothing_s) for _ in range(count)]
-        self.main = 0.0  # fraction of full pressure, measured less expected
-        self.assist = 0.0  # that of the thruster that disagrees most
+    time_s: float
+    total_kg: float
+    readings: int
 
-    def step(self, telemetry: Any, step_s: float) -> None:
-        """Take in a telemetry message."""
-        main = telemetry.main_chamber_pa / self._main_pa - float(telemetry.main_valve_open)
-        self.main = self._main.put(main, step_s)
-        pressures: Sequence[float] = telemetry.assist_chamber_pa.tolist()
-        valves: Sequence[bool] = telemetry.assist_valve_open.tolist()
-        smooth = (
-            low_pass.put(pressure / self._assist_pa - float(valve), step_s)
-            for low_pass, pressure, valve in zip(self._assist, pressures, valves, strict=True)
-        )
-        self.assist = max(smooth, key=abs)
+
+class LeakMonitor:
+    """How fast propellant goes that no engine has used: slope of gauge and use over time (weighted least squares)."""
+
+    _SIGMAS = 6.0  # of the gauge's noise in the slope, below which it says nothing
+
+    def __init__(self, window_s: float, gauge_sigma_kg: float) -> None:
+        self._window_s = window_s
+        self._sigma_kg = gauge_sigma_kg
+        self._points: deque[_Second] = deque()
+        self._time_s = self._begun_s = self._sum_kg = 0.0
+        self._count = 0
+        self.rate_kg_s = 0.0
+
+    def step(self, total_kg: float, step_s: float) -> None:
+        """Take in gauged plus used propellant."""
+        self._time_s += step_s
+        if not isfinite(total_kg):
+            return
+        self._sum_kg, self._count = self._sum_kg + total_kg, self._count + 1
+        if self._time_s - self._begun_s < 1.0:
+            return
+        self._points.append(_Second(self._time_s, self._sum_kg / self._count, self._count))
+        self._begun_s, self._sum_kg, self._count = self._time_s, 0.0, 0
+        while self._points[0].time_s < self._time_s - self._window_s:
+            self._points.popleft()
+        self.rate_kg_s = self._slope()
+
+    def _slope(self) -> float:
+        """Loss, kg/s; 0 where the noise of the gauge may make it."""
+        readings = sum(point.readings for point in self._points)
+        mean_s = sum(point.readings * point.time_s for point in self._points) / readings
+        moment = sum(point.readings * (point.time_s - mean_s) ** 2 for point in self._points)
+        if moment == 0.0:
+            return 0.0
+        loss = -sum(p.readings * (p.time_s - mean_s) * p.total_kg for p in self._points) / moment
+        return loss if loss > self._SIGMAS * self._sigma_kg / sqrt(moment) else 0.0
+
+
+class SilenceMonitor:
+    """Axes of the IMU that say exactly zero, again and again: a working one is never that quiet."""
+
+    def __init__(self) -> None:
+        self._silent_s = [0.0] * 6
+
+    def step(self, imu: Any, step_s: float) -> None:
+        """Take in the newest increments: gyros, then accelerometers."""
+        axes = (*imu.delta_theta_body.tolist(), *imu.delta_v_body.tolist())
+        live = imu.valid and imu.interval_ns > 0
+        self._silent_s = [
+            silent + step_s if live and axis == 0.0 else 0.0 for silent, axis in zip(self._silent_s, axes, strict=True)
+        ]
+
+    @property
+    def longest_s(self) -> float:
+        """How long the most silent axis has said nothing."""
+        return max(self._silent_s)
 
 
 class RangeMonitor:
@@ -135,23 +184,34 @@ class RangeMonitor:
         self._below_m = model.range_expected_below_m
         self._above_m = model.range_expected_above_m
         self._misses = LowPass(model.smoothing_s)
+        self._innovations: deque[float] = deque(maxlen=_SCATTER_SHOTS)
         self._margin = LowPass(model.smoothing_s)
         self._expected_s = 0.0
         self.expected = False
         self.dropouts = 0.0  # fraction of shots without a valid range
         self.margin_db = 0.0
         self.without_s = 0.0  # time without an accepted range, since one is expected
+        self.scatter = 0.0  # of the ranges about their median innovation, over what is expected of an innovation
 
     def step(self, measurement: Any, navigation: Any, step_s: float) -> None:
         """Take in a shot and what navigation made of it."""
         self.expected = self._above_m <= navigation.altitude_m <= self._below_m
         if not self.expected:
             self._misses.restart()
+            self._innovations.clear()
             self._margin.restart()
             self._expected_s = self.dropouts = self.margin_db = self.without_s = 0.0
             return
         self._expected_s += step_s
         self.dropouts = self._misses.put(float(not measurement.valid), step_s)
         self.margin_db = self._margin.put(measurement.signal_db, step_s)
+        self._look_at_scatter(measurement, navigation)
         age = navigation.range_age_s
         self.without_s = min(self._expected_s, age) if age >= 0.0 else self._expected_s
+
+    def _look_at_scatter(self, measurement: Any, navigation: Any) -> None:
+        if not measurement.valid or navigation.range_innovation_sigma_m <= 0.0:
+            return
+        self._innovations.append(navigation.range_innovation_m)
+        full = len(self._innovations) == _SCATTER_SHOTS
+        self.scatter = robust_sigma(self._innovations) / navigation.range_innovation_sigma_m if full else 0.0

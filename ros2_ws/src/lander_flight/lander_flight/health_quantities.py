@@ -14,7 +14,7 @@ import numpy as np
 
 from lander_common.mission import Vehicle
 from lander_common.moon import GM_M3_S2, STANDARD_GRAVITY_M_S2
-from lander_flight.health_monitors import ChamberMonitor, PropellantMonitor, RangeMonitor, ThrustMonitor
+from lander_flight.health_monitors import LeakMonitor, PropellantMonitor, RangeMonitor, SilenceMonitor, ThrustMonitor
 from lander_flight.health_parameters import Model
 from lander_runtime.messages import NavigationState
 
@@ -28,7 +28,8 @@ class Situation:
     radius_m: float  # of the Moon at the target
     thrust: ThrustMonitor
     propellant: PropellantMonitor
-    chamber: ChamberMonitor
+    leak: LeakMonitor
+    silence: SilenceMonitor
     range_monitor: RangeMonitor
     ages_s: dict[str, float]
     imu_increments: Any = None
@@ -102,6 +103,19 @@ def imu_acceleration(s: Situation) -> float | None:
     return _length(s.imu_increments.delta_v_body) / (interval_ns * 1e-9) if interval_ns else None
 
 
+@_quantity("imu_increments")
+def imu_silence(s: Situation) -> float:
+    """How long an axis of the IMU has said exactly zero, s."""
+    return s.silence.longest_s
+
+
+@_quantity("imu_increments", "navigation_state")
+def imu_replaced(s: Situation) -> float:
+    """1 where navigation goes by the commanded thrust instead of the accelerometers."""
+    replaced = s.navigation_state.imu_verdict == NavigationState.DEWEIGHTED
+    return float(replaced and not s.imu_increments.saturated)
+
+
 @_quantity("imu_increments", "throttle_command", "vehicle_telemetry")
 def thrust_agreement(s: Situation) -> float:
     """Sensed less commanded acceleration along the thrust axis, as a fraction of the commanded one."""
@@ -139,6 +153,21 @@ def range_innovation(s: Situation) -> float | None:
 def range_rejected(s: Situation) -> float | None:
     """1 where navigation rejects valid ranges."""
     return float(s.navigation_state.range_verdict == NavigationState.REJECTED) if s.range.valid else None
+
+
+@_quantity("range", "navigation_state")
+def range_scatter(s: Situation) -> float | None:
+    """Scatter of the ranges over the standard deviation that is expected of them."""
+    return s.range_monitor.scatter if s.range_monitor.expected else None
+
+
+@_quantity("navigation_state")
+def altitude_doubt(s: Situation) -> float | None:
+    """By how much the altitude may be less than believed, where a range should have told, m."""
+    navigation = s.navigation_state
+    if not s.model.range_expected_above_m <= navigation.altitude_m <= s.model.doubt_counts_below_m:
+        return None
+    return float(navigation.altitude_m - navigation.altitude_low_m)
 
 
 @_quantity("navigation_state")
@@ -230,6 +259,12 @@ def attitude_error(s: Situation) -> float:
     return degrees(_length(s.throttle_command.attitude_error_body))
 
 
+@_quantity("navigation_state", "guidance_command")
+def rate_error(s: Situation) -> float:
+    """Body rate that navigation believes less that which guidance wants, deg/s."""
+    return degrees(_length(s.navigation_state.w_mci_body - s.guidance_command.w_mci_body_command))
+
+
 @_quantity("throttle_command", "guidance_command")
 def thrust_not_given(s: Situation) -> float:
     """Thrust asked for less given, as a fraction of full thrust."""
@@ -242,20 +277,33 @@ def torque_not_given(s: Situation) -> float:
     return _length(s.throttle_command.torque_not_given_body)
 
 
-@_quantity("vehicle_telemetry", "imu_increments", "throttle_command")
+@_quantity("vehicle_telemetry", "navigation_state", "throttle_command")
 def propellant_agreement(s: Situation) -> float:
     """Gauged propellant less what the sensed acceleration leaves, kg."""
     return s.propellant.deviation_kg
 
 
+@_quantity("vehicle_telemetry", "navigation_state", "throttle_command")
+def leak_rate(s: Situation) -> float:
+    """Propellant that goes and that no engine has used, kg/s."""
+    return s.leak.rate_kg_s
+
+
 @_quantity("vehicle_telemetry", "guidance_command")
 def propellant_reserve(s: Situation) -> float:
-    """Usable propellant beyond what the velocity still to be changed costs at the mean specific impulse, kg."""
+    """Usable propellant beyond what is still needed and what leaks until touchdown, kg.
+
+    Needed is what the velocity still to be changed costs at the mean specific impulse.
+    """
     main, ring = s.vehicle.main_engine, s.vehicle.assist
     flow = main.thrust_n / main.isp_s + ring.count * ring.thrust_n / ring.isp_s
     exhaust_m_s = s.vehicle.full_thrust_n / flow * STANDARD_GRAVITY_M_S2
-    needed = s.thrust.mass_kg * (1.0 - exp(-max(s.guidance_command.delta_v_to_go_m_s, 0.0) / exhaust_m_s))
-    return float(s.vehicle_telemetry.propellant_gauge_kg - s.vehicle.mass.unusable_propellant_kg - needed)
+    guidance = s.guidance_command
+    needed = s.thrust.mass_kg * (1.0 - exp(-max(guidance.delta_v_to_go_m_s, 0.0) / exhaust_m_s))
+    rate = s.leak.rate_kg_s if s.leak.rate_kg_s > s.model.leak_kg_s else 0.0
+    lost = rate * max(guidance.time_to_touchdown_s, 0.0)
+    gauged_kg = s.thrust.mass_kg - s.vehicle.mass.dry_kg - s.vehicle_telemetry.rcs_propellant_gauge_kg
+    return float(gauged_kg - s.vehicle.mass.unusable_propellant_kg - needed - lost)
 
 
 @_quantity("vehicle_telemetry")
@@ -279,16 +327,17 @@ def rcs_tank_pressure(s: Situation) -> float:
     return float((s.vehicle_telemetry.tank_pressure_pa[1] - model) / tanks.rcs_pressure_full_pa)
 
 
-@_quantity("vehicle_telemetry")
-def main_chamber(s: Situation) -> float:
-    """Chamber pressure of the main engine less what its valve says, as a fraction of the full one."""
-    return s.chamber.main
+@_quantity("throttle_command")
+def main_engine(s: Situation) -> float:
+    """Thrust that the main engine is found to give, over nominal."""
+    return float(s.throttle_command.engine_fraction[0])
 
 
-@_quantity("vehicle_telemetry")
-def assist_chambers(s: Situation) -> float:
-    """The same of the assist thruster that disagrees most."""
-    return s.chamber.assist
+@_quantity("throttle_command")
+def assist_thrusters(s: Situation) -> float:
+    """How many assist thrusters do not give their nominal thrust, or burn unasked."""
+    fractions, stuck = s.throttle_command.engine_fraction[1:], s.throttle_command.engine_stuck_open[1:]
+    return float(np.count_nonzero((np.abs(fractions - 1.0) > s.model.engine_deviation) | stuck))
 
 
 @_quantity("vehicle_telemetry")

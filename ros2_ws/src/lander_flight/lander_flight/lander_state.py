@@ -28,6 +28,7 @@ class LanderState(NamedTuple):
     velocity: Vector  # m/s relative to the ground, in approach
     altitude_m: float  # of the pads above the ground below
     altitude_sigma_m: float
+    altitude_low_m: float  # the least that is still believable
     contacts: tuple[bool, ...]
 
     @property

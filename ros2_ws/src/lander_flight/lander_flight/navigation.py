@@ -24,6 +24,7 @@ from lander_common.start import nominal_start
 from lander_flight import error_state as es
 from lander_flight import navigation_report as report
 from lander_flight import strapdown as sd
+from lander_flight.acceleration_monitor import AccelerationMonitor
 from lander_flight.fix_processor import NO_FIX, FixProcessor
 from lander_flight.free_fall import FreeFallCalibration
 from lander_flight.heritage.inertial_drift import InertialDrift
@@ -58,6 +59,9 @@ class Navigation(Subsystem):
         self.filter = InertialFilter(state, covariance, 0.0, process_noise(sheet), history)
         self._mass = Propellant(mission)
         self._free_fall = FreeFallCalibration(parameters.free_fall, sheet)
+        self._acceleration = AccelerationMonitor(mission.vehicle, parameters.acceleration)
+        self._rate = np.zeros(3)  # mean body rate of the last moments, as measured
+        self._altitude_m = inf
         self.mount = rangefinder_mount(mission)
         self._range = RangeProcessor(belief, self.mount, build_gate(parameters.range_gate), ground, mission.site_frame)
         self._fixes = self._fix_processor(mission)
@@ -75,7 +79,7 @@ class Navigation(Subsystem):
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Advance by the increments of the tick, use a range if there is a new one, say what came of it."""
-        imu_verdict = self._advance(tick, inputs.fresh("imu_increments"))
+        imu_verdict = self._advance(tick, inputs.fresh("imu_increments"), inputs.fresh("throttle_command"))
         if self._drift is not None:
             self._drift.grow(self.filter, tick.step_s)
         measurement, fix = inputs.fresh("range"), inputs.fresh("trn_fix")
@@ -97,8 +101,8 @@ class Navigation(Subsystem):
             return None
         return FixProcessor(self._parameters.trn, camera_geometry(mission), mission.site_frame)
 
-    def _advance(self, tick: Tick, imu: Message | None) -> Verdict:
-        """Carry the state to the end of the tick; over what the IMU does not cover, with the last force and rate."""
+    def _advance(self, tick: Tick, imu: Message | None, command: Message | None) -> Verdict:
+        """Carry the state to the end of the tick; over what the IMU does not cover, by what was commanded."""
         missed_s = (tick.previous_ns - self._time_ns) * 1e-9
         if missed_s > 0.0:
             self._advance_blind(missed_s)
@@ -106,26 +110,42 @@ class Navigation(Subsystem):
         if tick.step_ns == 0:
             return Verdict.NOT_USED
         if imu is None or not imu.valid or imu.interval_ns != tick.step_ns:
-            self._advance_blind(tick.step_s)
+            self._advance_blind(tick.step_s, command)
             return Verdict.REJECTED
-        self._advance_on(imu, tick.step_s)
-        return Verdict.DEWEIGHTED if imu.saturated else Verdict.ACCEPTED
+        self._advance_on(imu, tick.step_s, command)
+        return Verdict.DEWEIGHTED if imu.saturated or self._acceleration.modelled else Verdict.ACCEPTED
 
-    def _advance_on(self, imu: Message, dt: float) -> None:
-        delta_v = imu.delta_v_body.tolist()
+    def _advance_on(self, imu: Message, dt: float, command: Message | None) -> None:
+        delta_v = measured = imu.delta_v_body.tolist()
+        if command is not None:
+            may_touch = self._altitude_m < self._parameters.acceleration.touch_below_m
+            delta_v = self._acceleration.choose(measured, command, self._mass.mass_kg, dt, may_touch)
         self._free_fall.add(imu.delta_theta_body.tolist(), delta_v, dt, self.filter)
         self._mass.spend(delta_v[2])
-        self.filter.advance(imu.delta_theta_body, imu.delta_v_body, dt)
-        self._blind_s = 0.0
+        self.filter.advance(imu.delta_theta_body, imu.delta_v_body if delta_v is measured else np.array(delta_v), dt)
+        self._rate += (self.filter.motion[:3] - self._rate) * (1.0 - exp(-dt / self._parameters.blind.rate_smoothing_s))
+        if self._acceleration.modelled:
+            self._doubt_motion(self._acceleration.sigma_m_s2(), 0.0, dt)
+        else:
+            self._blind_s = 0.0
 
-    def _advance_blind(self, dt: float) -> None:
-        """Hold the last force and rate, which may be wrong by the same amount for as long as this lasts."""
-        nav, motion, believed = self.filter.nav, self.filter.motion, self._parameters.blind
-        theta = (motion[:3] + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt
-        self.filter.advance(theta, _sensed(nav, motion[3:]) * dt, dt)
+    def _advance_blind(self, dt: float, command: Message | None = None) -> None:
+        """Hold the mean rate, and the force that was commanded or else the last one."""
+        nav, believed = self.filter.nav, self._parameters.blind
+        delta_v, sigma = _sensed(nav, self.filter.motion[3:]) * dt, believed.acceleration_sigma_m_s2
+        if command is not None:
+            delta_v = np.array(self._acceleration.model(command, self._mass.mass_kg, dt))
+            sigma = self._acceleration.sigma_m_s2()
+        self._mass.spend(float(delta_v[2]))
+        self.filter.advance((self._rate + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt, delta_v, dt)
+        self._doubt_motion(sigma, believed.rate_sigma_rad_s, dt)
+
+    def _doubt_motion(self, acceleration_sigma: float, rate_sigma: float, dt: float) -> None:
+        """What stands in for the IMU may be wrong by the same amount for as long as this lasts."""
         growth = dt * (2.0 * self._blind_s + dt)  # of the square of the time
-        self.filter.doubt(slice(es.VELOCITY, es.ATTITUDE), believed.acceleration_sigma_m_s2**2 * growth)
-        self.filter.doubt(slice(es.ATTITUDE, es.GYRO), believed.rate_sigma_rad_s**2 * growth)
+        self.filter.doubt(slice(es.VELOCITY, es.ATTITUDE), acceleration_sigma**2 * growth)
+        if rate_sigma > 0.0:
+            self.filter.doubt(slice(es.ATTITUDE, es.GYRO), rate_sigma**2 * growth)
         self._blind_s += dt
 
     def _use_range(self, measurement: Message) -> None:
@@ -154,6 +174,7 @@ class Navigation(Subsystem):
         filter_, sure, result, fix = self.filter, self._reporter.sure, self._last_range, self._last_fix
         where = self._reporter.where(filter_, self._mass.com_body())
         nav = filter_.nav[: sd.GYRO_BIAS].copy()
+        self._altitude_m, sigma_m = float(where[report.ALTITUDE]), float(sure[report.ALTITUDE_SIGMA])
         return NavigationState(
             r_lander_site=where[0:3],
             v_lander_site=where[3:6],
@@ -163,8 +184,9 @@ class Navigation(Subsystem):
             q_mci_body=nav[6:10],
             w_mci_body=filter_.motion[0:3],
             specific_force_body=filter_.motion[3:6],
-            altitude_m=float(where[report.ALTITUDE]),
-            altitude_sigma_m=float(sure[report.ALTITUDE_SIGMA]),
+            altitude_m=self._altitude_m,
+            altitude_sigma_m=sigma_m,
+            altitude_low_m=self._altitude_m - 3.0 * sigma_m - self._range.disputed_m,
             r_sigma_site_m=sure[0:3],
             v_sigma_site_m_s=sure[3:6],
             attitude_sigma_rad=sure[6:9],
@@ -234,6 +256,11 @@ class Propellant:
         self._exhaust_m_s = mean_exhaust_velocity(vehicle)
         self._gained_m_s = 0.0
         self._com = np.array(self._model.com_body_m)
+
+    @property
+    def mass_kg(self) -> float:
+        """Mass as believed."""
+        return self._model.mass_kg
 
     def spend(self, gained_m_s: float) -> None:
         """Velocity gained along the thrust axis."""

@@ -30,6 +30,22 @@ class Blind(Parameters):
 
     acceleration_sigma_m_s2: Positive
     rate_sigma_rad_s: Positive
+    rate_smoothing_s: Positive  # the rate that is held is the mean over about this time
+
+
+class AccelerationParameters(Parameters):
+    """When the accelerometers are not believed against the commanded thrust, and how good that is in their place."""
+
+    smoothing_s: Positive
+    floor_m_s2: Positive  # disagreement that is let be, and in addition to it ...
+    fraction: Positive  # ... this much of the modelled acceleration
+    persistence_s: Positive
+    readmit_s: Positive  # within half of the limit for so long
+    calibration_s: Positive  # time constant over which the model learns from good accelerometers
+    calibrated_m_s: Positive  # of modelled velocity change, from which on it is used
+    model_fraction: Positive  # 1-sigma of the modelled acceleration, relative
+    model_floor_m_s2: Positive  # and at least
+    touch_below_m: Positive  # altitude, below which the ground may push
 
 
 class RangeBelief(Parameters):
@@ -61,6 +77,7 @@ class NavigationParameters(Parameters):
     history_s: Positive
     free_fall: FreeFall
     blind: Blind
+    acceleration: AccelerationParameters
     rangefinder: RangeBelief
     range_gate: RangeGateParameters
     trn: FixBelief

@@ -18,6 +18,7 @@ class Phase(IntEnum):
     TERMINAL = 4
     TOUCHDOWN = 5
     SAFE = 6
+    ABORT = 7
 
 
 class Row(NamedTuple):
@@ -62,6 +63,12 @@ TABLE: tuple[Row, ...] = (
         "engines cut and lander still",
     ),
     Row(Phase.SAFE, "none", "none", "never"),
+    Row(
+        Phase.ABORT,
+        "up to 20 km and along the velocity, after a turn without thrust",
+        "main and assist",
+        "perilune is safe; then SAFE",
+    ),
 )
 
 

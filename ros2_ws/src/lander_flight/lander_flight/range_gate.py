@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import median
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from lander_common.mission import Positive
 from lander_runtime.config import Parameters
+
+_GAUSSIAN = 1.4826  # standard deviation over median absolute deviation of a normal distribution
 
 
 class Verdict(Enum):
@@ -59,6 +63,8 @@ class FrigorisGateParameters(Parameters):
     readmit_scatter_fraction: Positive  # ... this fraction of what they disagree by with the filter ...
     readmit_rate_m_s: Positive  # ... and drift from the filter's prediction no faster than this ...
     readmit_window_s: Positive  # ... within this time: then it is the filter that is in doubt
+    scatter_shots: Annotated[int, Field(ge=5)]  # over which the scatter of the innovations is looked at
+    scatter_factor: Positive  # times their expected sigma: a larger scatter is taken for the device's noise
 
 
 class FrigorisGate:
@@ -67,9 +73,13 @@ class FrigorisGate:
     def __init__(self, parameters: FrigorisGateParameters) -> None:
         self._parameters = parameters
         self._set_aside: deque[Innovation] = deque(maxlen=parameters.readmit_shots)
+        self._recent: deque[Innovation] = deque(maxlen=parameters.scatter_shots)
 
     def judge(self, innovation: Innovation) -> Judgement:
         """Verdict by the size of the innovation; a run of consistent ones that were set aside is re-admitted."""
+        noisier = self._noisier(innovation)
+        if noisier > 1.0:
+            return self._judge_noisy(innovation, noisier)
         size = abs(innovation.value_m) / innovation.sigma_m
         if size <= self._parameters.accept_sigma:
             self._set_aside.clear()
@@ -83,6 +93,22 @@ class FrigorisGate:
         self._set_aside.clear()
         return Judgement(Verdict.DEWEIGHTED, doubt_m=abs(innovation.value_m))
 
+    def _noisier(self, innovation: Innovation) -> float:
+        """How much the recent innovations scatter beyond what is expected of them; 1 where they do not."""
+        p = self._parameters
+        self._recent.append(innovation)
+        if len(self._recent) < p.scatter_shots or innovation.time_s - self._recent[0].time_s > p.readmit_window_s:
+            return 1.0
+        factor = robust_sigma([shot.value_m for shot in self._recent]) / innovation.sigma_m
+        return factor if factor > p.scatter_factor else 1.0
+
+    def _judge_noisy(self, innovation: Innovation, factor: float) -> Judgement:
+        """A device noisier than it says still tells, by its many shots: each is given the weight of what it scatters."""
+        self._set_aside.clear()
+        if abs(innovation.value_m) > self._parameters.accept_sigma * factor * innovation.sigma_m:
+            return Judgement(Verdict.REJECTED)
+        return Judgement(Verdict.DEWEIGHTED, deweight=factor)
+
     def _consistent(self, now_s: float) -> bool:
         """Whether enough recent ones lie on a line that hardly drifts from what inertial navigation predicts."""
         shots, p = self._set_aside, self._parameters
@@ -92,6 +118,12 @@ class FrigorisGate:
         noise = max(shot.noise_m for shot in shots)
         limit = max(p.readmit_scatter_sigma * noise, p.readmit_scatter_fraction * abs(mean))
         return abs(rate) <= p.readmit_rate_m_s and scatter <= limit
+
+
+def robust_sigma(values: Sequence[float]) -> float:
+    """Standard deviation by the median absolute deviation from the median (Hampel 1974): outliers hardly count."""
+    middle = median(values)
+    return _GAUSSIAN * median(abs(value - middle) for value in values)
 
 
 def _straight_line(shots: deque[Innovation]) -> tuple[float, float, float]:

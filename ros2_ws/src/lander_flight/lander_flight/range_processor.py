@@ -48,6 +48,9 @@ class RangeProcessor:
         self._gate = gate
         self._map = onboard_map
         self._site = site
+        self.disputed_m = (
+            0.0  # by how much the ranges alone have raised the altitude, against what it was believed to be
+        )
         self.footprints = np.full((sd.BEAMS, 3), inf)  # where each beam met the map last
 
     def process(self, message: Message, filter_: InertialFilter, com_body: Array, vouched: bool = False) -> RangeResult:
@@ -125,6 +128,7 @@ class RangeProcessor:
         if judgement.verdict in (Verdict.ACCEPTED, Verdict.DEWEIGHTED):
             if judgement.doubt_m:
                 _doubt(filter_, judgement, descent)
+                self.disputed_m = max(self.disputed_m + residual, 0.0)
             filter_.update(row, residual, noise + (judgement.deweight**2 - 1.0) * total)
         return RangeResult(judgement.verdict, value, sigma, residual * residual / total)
 

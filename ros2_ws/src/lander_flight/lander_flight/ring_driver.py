@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lander_common.mission import AssistRing
 from lander_common.quaternion import Vector
-from lander_flight.allocation import RingAllocation, weighted_sum
+from lander_flight.allocation import RingAllocation
 from lander_flight.pulse_width import PulseWidthModulator
 
 
@@ -18,7 +18,9 @@ class RingDriver:
         self, ring: AssistRing, com_body_m: Vector, frame_ticks: int, tick_s: float, minimum_off_s: float
     ) -> None:
         self._ring = ring
-        self._allocation = RingAllocation(ring, com_body_m)
+        self._fractions: list[float] | None = None
+        self._stuck_open: list[bool] | None = None
+        self.move_com(com_body_m)
         lost_s = ring.rise_time_constant_s - ring.tail_off_time_constant_s
         self._modulator = PulseWidthModulator(ring.count, frame_ticks, tick_s, ring.minimum_on_s, minimum_off_s, lost_s)
         self._closed_s = [0.0] * ring.count
@@ -27,7 +29,15 @@ class RingDriver:
 
     def move_com(self, com_body_m: Vector) -> None:
         """Allocate about another centre of mass from now on."""
-        self._allocation = RingAllocation(self._ring, com_body_m)
+        self._com_body_m = com_body_m
+        self._allocation = RingAllocation(self._ring, com_body_m, self._fractions, self._stuck_open)
+        self.limit_n = self._allocation.limit_n
+        self.standing = self._allocation.standing  # thrust, N, and torque, N m, of what burns though it is told not to
+
+    def believe(self, fractions: list[float], stuck_open: list[bool]) -> None:
+        """Allocate to thrusters that give so much of their nominal thrust, or burn all the time, from now on."""
+        self._fractions, self._stuck_open = fractions, stuck_open
+        self.move_com(self._com_body_m)
 
     def stop(self) -> list[float]:
         """Close all valves at once; return their open times."""
@@ -52,16 +62,16 @@ class RingDriver:
         if exact:
             self.thrust_n, self.torque_n_m = thrust_n, torque_n_m
         else:
-            self.thrust_n = sum(self._duties) * self._ring.thrust_n
-            self.torque_n_m = weighted_sum(self._duties, self._allocation.torques_n_m)
+            self.thrust_n, self.torque_n_m = self._allocation.effect(self._duties)
 
     def impulse(self, on_s: list[float]) -> Vector:
         """Angular impulse about x and y, N m s, and impulse along +z, N s, of open times."""
         if on_s is self._closed_s:
             return 0.0, 0.0, 0.0
-        x = y = open_s = 0.0
-        for on, (torque_x, torque_y, _) in zip(on_s, self._allocation.torques_n_m):  # noqa: B905 - hot path
+        x = y = z = 0.0
+        torques, thrusts = self._allocation.torques_n_m, self._allocation.thrusts_n
+        for on, (torque_x, torque_y, _), thrust_n in zip(on_s, torques, thrusts):  # noqa: B905 - hot path
             x += on * torque_x
             y += on * torque_y
-            open_s += on
-        return x, y, open_s * self._ring.thrust_n
+            z += on * thrust_n
+        return x, y, z

@@ -34,6 +34,11 @@ class Targeting:
         self.arc: Arc | None = None
         self.failures = 0  # in a row
 
+    def raise_gates(self, height_m: float) -> None:
+        """Plan to gates that are higher by this from now on."""
+        for solver in (self._solver, *self._lower):
+            solver.raise_gate(height_m)
+
     def is_due(self, time_s: float, period_s: float) -> bool:
         """Whether the last attempt at a plan is that long ago."""
         return self._planned_s is None or time_s - self._planned_s >= period_s

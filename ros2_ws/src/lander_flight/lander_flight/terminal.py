@@ -42,16 +42,22 @@ class TerminalDescent:
         self.main_engine = True  # it is still burning when the terminal descent begins
 
     def thrust(
-        self, position: Vector, velocity: Vector, height_m: float, gravity_m_s2: float, limits: Limits
+        self,
+        position: Vector,
+        velocity: Vector,
+        height_m: float,
+        gravity_m_s2: float,
+        limits: Limits,
+        end_speed_m_s: float,
     ) -> Vector:
-        """Thrust acceleration, m/s2, wanted at a height above the beginning of the last slow metres."""
+        """Thrust acceleration, m/s2, wanted at a height above where a constant descent at the end speed begins."""
         p = self._parameters
         speed = -velocity[2]
-        needed = gravity_m_s2 + stopping_deceleration(height_m, speed, p.touchdown_speed_m_s)
-        self._choose_engines(needed, speed, limits)
+        needed = gravity_m_s2 + stopping_deceleration(height_m, speed, end_speed_m_s)
+        self._choose_engines(needed, speed, gravity_m_s2, limits)
         most = p.level_most * limits.all_m_s2 if self.main_engine else limits.assist_m_s2
         least = limits.main_m_s2 if self.main_engine else p.least_thrust * limits.assist_m_s2
-        wanted_speed, forward = self._planned(velocity, height_m, gravity_m_s2, limits)
+        wanted_speed, forward = self._planned(velocity, height_m, gravity_m_s2, limits, end_speed_m_s)
         up = gravity_m_s2 + forward + p.speed_gain_1_s * (speed - wanted_speed)
         if speed > wanted_speed and height_m > 0.0:
             up = max(up, needed)
@@ -60,23 +66,27 @@ class TerminalDescent:
         wanted = (x, y, up)
         return scaled(wanted, min(most / norm(wanted), 1.0))
 
-    def _choose_engines(self, needed: float, speed: float, limits: Limits) -> None:
+    def _choose_engines(self, needed: float, speed: float, gravity_m_s2: float, limits: Limits) -> None:
+        """On where stopping needs more than the assist thrusters, unless they stop what speed is left in a few metres."""
         p = self._parameters
-        if needed > p.relight_margin * limits.assist_m_s2 and speed > p.relight_speed_m_s:
+        left_m_s = sqrt(2.0 * max(limits.assist_m_s2 - gravity_m_s2, 0.0) * p.relight_height_m)
+        if needed > p.relight_margin * limits.assist_m_s2 and speed > left_m_s:
             self.main_engine = True
-        elif needed < p.cutoff_margin * limits.assist_m_s2 or speed <= p.relight_speed_m_s:
+        elif needed < p.cutoff_margin * limits.assist_m_s2 or speed <= left_m_s:
             self.main_engine = False
 
-    def _planned(self, velocity: Vector, height_m: float, gravity_m_s2: float, limits: Limits) -> tuple[float, float]:
+    def _planned(
+        self, velocity: Vector, height_m: float, gravity_m_s2: float, limits: Limits, end_speed_m_s: float
+    ) -> tuple[float, float]:
         """Downward speed wanted at a height, and the deceleration that keeps to it.
 
         The profile, unless the horizontal velocity would then not be gone at its end.
         """
         p = self._parameters
         if height_m <= 0.0:
-            return p.touchdown_speed_m_s, 0.0
+            return end_speed_m_s, 0.0
         planned = max(min(p.deceleration_m_s2, (1.0 - p.thrust_margin) * limits.assist_m_s2 - gravity_m_s2), 0.0)
-        speed = profile_speed(height_m, planned, p.touchdown_speed_m_s)
+        speed = profile_speed(height_m, planned, end_speed_m_s)
         sideways = sqrt(velocity[0] ** 2 + velocity[1] ** 2) - p.level_free_m_s
         if sideways > 0.0:
             braking = p.level_share * gravity_m_s2 * tan(tilt_limit(height_m, p.tilt_deg))

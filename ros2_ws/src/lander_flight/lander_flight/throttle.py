@@ -13,6 +13,7 @@ from lander_common.quaternion import IDENTITY, Quaternion, Vector, conjugate, mu
 from lander_flight.allocation import RcsAllocation, along, force_along, torque_about, weighted_sum
 from lander_flight.attitude_control import RateObserver, clipped
 from lander_flight.attitude_loop import AttitudeLoop
+from lander_flight.engine_monitor import EngineMonitor
 from lander_flight.mass_model import MassModel
 from lander_flight.ring_driver import RingDriver
 from lander_flight.throttle_inputs import Command, read_command, read_quaternion, read_rate, turned
@@ -54,6 +55,7 @@ class Throttle(Subsystem):
         self._mass = MassModel(vehicle, mission.start.propellant_kg, mission.start.rcs_propellant_kg)
         self._observer = RateObserver(parameters.misalignment.bandwidth_rad_s, parameters.misalignment.arm_limit_m)
         self._tick_s, self._long_tick_s = parameters.tick_s, parameters.long_tick_s
+        self._engines = EngineMonitor(vehicle, parameters.engines)
         ring, com = parameters.ring, self._mass.com_body_m
         try:
             self._ring = RingDriver(vehicle.assist, com, ring.frame_ticks, parameters.tick_s, ring.minimum_off_s)
@@ -82,11 +84,15 @@ class Throttle(Subsystem):
         self._rcs = RcsAllocation(self._vehicle.rcs, com)
         main = self._vehicle.main_engine
         force = force_along(main.direction, main.thrust_n)
-        self._main_thrust_n = force[2]
-        self._main_torque_n_m = torque_about(com, main.position_m, force)
+        x, y, z = torque_about(com, main.position_m, force)
+        given = self._engines.fraction[0]
+        self._main_thrust_n = given * force[2]
+        self._main_torque_n_m = (given * x, given * y, given * z)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Valve times for the tick that begins now."""
+        if tick.step_ns:
+            self._engines.command(self._main_on, self._assist_on_s, tick.step_s)
         self._take_telemetry(inputs)
         self._take_navigation(tick, inputs)
         command = self._take_guidance(tick, inputs)
@@ -101,7 +107,13 @@ class Throttle(Subsystem):
         if message is None:
             return
         self._mass.update(message.propellant_gauge_kg, message.rcs_propellant_gauge_kg)
-        if any(abs(a - b) > _COM_STEP_M for a, b in zip(self._mass.com_body_m, self._com_allocated, strict=True)):
+        may_retry = self._command is not None and self._command.phase < GuidanceCommand.TERMINAL
+        found = self._engines.look(message, may_retry)
+        if found:
+            self._ring.believe(self._engines.fraction[1:], self._engines.stuck_open[1:])
+        if found or any(
+            abs(a - b) > _COM_STEP_M for a, b in zip(self._mass.com_body_m, self._com_allocated, strict=True)
+        ):
             self._allocate()
             self._loop.rcs_torque_n_m = self._rcs.torque_n_m
             self._loop.rcs_smallest_n_m_s = self._rcs.smallest_impulse_n_m_s
@@ -218,14 +230,26 @@ class Throttle(Subsystem):
             torque_not_given_body=np.array(not_given),
             attitude_error_body=np.array(demand.error_rad),
             phase=command.phase,
+            **self._found(),
         )
+
+    def _found(self) -> dict[str, Any]:
+        """What is found of the engines."""
+        return {
+            "engine_fraction": np.array(self._engines.fraction),
+            "engine_stuck_open": np.array(self._engines.stuck_open),
+            "main_limit_n": self._main_thrust_n,
+            "assist_limit_n": self._ring.limit_n,
+        }
 
     def _commanded(self, step_s: float) -> tuple[Vector, float]:
         """Angular impulse, N m s, and mean thrust of the engines, N, of the last command over a tick of this length."""
         if step_s == 0.0:
             return ZERO, 0.0
         x, y, ring_n_s = self._ring.impulse(self._assist_on_s)
-        z, thrust_n = 0.0, ring_n_s / step_s
+        standing_n, (standing_x, standing_y, _) = self._ring.standing
+        x, y = x + standing_x * step_s, y + standing_y * step_s
+        z, thrust_n = 0.0, ring_n_s / step_s + standing_n
         if self._rcs_on_s is not self._rcs.closed_s:
             rx, ry, rz = weighted_sum([min(on_s, step_s) for on_s in self._rcs_on_s], self._rcs.torques_n_m)
             x, y, z = x + rx, y + ry, z + rz
@@ -250,4 +274,5 @@ class Throttle(Subsystem):
             torque_not_given_body=np.zeros(3),
             attitude_error_body=np.zeros(3),
             phase=phase,
+            **self._found(),
         )

@@ -51,6 +51,17 @@ class MisalignmentParameters(Parameters):
     arm_limit_m: Positive
 
 
+class EngineParameters(Parameters):
+    """How engines are found to work or not, by their chamber pressures."""
+
+    main_chamber_pa: Positive  # at full thrust
+    assist_chamber_pa: Positive
+    deviation: Fraction  # of full pressure, from which on an engine is not what it was believed to be
+    samples: Annotated[int, Field(ge=1)]  # in a row
+    least_fraction: Fraction  # of nominal thrust: an engine that gives less is given up
+    retry_s: Positive  # and tried again after this time
+
+
 class LowRateParameters(Parameters):
     """When the flight computer may run its long tick."""
 
@@ -68,4 +79,5 @@ class ThrottleParameters(Parameters):
     ring: RingParameters
     rcs: RcsParameters
     misalignment: MisalignmentParameters
+    engines: EngineParameters
     low_rate: LowRateParameters

@@ -33,6 +33,7 @@ class ThrustEstimate:
         self._assist_exhaust = assist.isp_s * STANDARD_GRAVITY_M_S2
         self._model = MassModel(vehicle, start.propellant_kg, start.rcs_propellant_kg)
         self._dry_kg = vehicle.mass.dry_kg
+        self._unusable_kg = vehicle.mass.unusable_propellant_kg
         self._propellant_kg, self._rcs_kg = start.propellant_kg, start.rcs_propellant_kg
         self._modelled_kg = self._propellant_kg
         self._capacity_kg = vehicle.tanks.propellant_capacity_kg
@@ -43,14 +44,23 @@ class ThrustEstimate:
         self._engines = (False, False)
         self._since_change_s = 0.0
 
+    def engines(self, main_n: float, assist_n: float) -> None:
+        """Take note of what the engines are found to give at most, N; nominal thrusts until then."""
+        self.main_n, self.assist_n = main_n, assist_n
+
     @property
     def mass_kg(self) -> float:
         """Estimated mass."""
         return self._dry_kg + self._propellant_kg + self._rcs_kg
 
     @property
+    def usable_kg(self) -> float:
+        """Estimated usable propellant."""
+        return max(self._propellant_kg - self._unusable_kg, 0.0)
+
+    @property
     def full_n(self) -> float:
-        """Nominal thrust of all engines."""
+        """Thrust of all engines that work."""
         return self.main_n + self.assist_n
 
     @property

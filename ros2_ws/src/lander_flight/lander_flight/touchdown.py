@@ -43,7 +43,8 @@ class ContactMonitor:
 class RestMonitor:
     """Decides that the lander has come to rest: it hardly turns, and the ground carries its weight.
 
-    The velocity is not asked: on the ground the inertial estimate drifts.
+    The velocity is not asked: on the ground the inertial estimate drifts. Two closed switches stand for the weight where
+    accelerometers are out of order.
     """
 
     def __init__(self, parameters: TouchdownParameters, gravity_m_s2: float) -> None:
@@ -52,9 +53,10 @@ class RestMonitor:
         self._needed_s = parameters.still_s
         self._since_s: float | None = None
 
-    def is_at_rest(self, state: LanderState, sensed_m_s2: float) -> bool:
-        """Whether it has been still for long enough, given the sensed specific force along body z."""
-        if norm(state.w_body) > self._rate_rad_s or not self._least < sensed_m_s2 < self._most:
+    def is_at_rest(self, state: LanderState, sensed_m_s2: float, stood: bool) -> bool:
+        """Whether it has been still for long enough, given the sensed specific force along body z and the switches."""
+        carried = stood or self._least < sensed_m_s2 < self._most
+        if norm(state.w_body) > self._rate_rad_s or not carried:
             self._since_s = None
             return False
         if self._since_s is None:

@@ -59,6 +59,7 @@ class Errors:
     navigation_velocity_m_s: tuple[float, float, float] = (0.0, 0.0, 0.0)  # believed less true, in site
     altitude_known_below_m: float = 8000.0  # the vertical navigation error goes when the true altitude is below this
     altitude_noise_m: float = 0.0  # 1-sigma, once it is known
+    altitude_sigma_m: float = 0.5  # that navigation states until then
 
 
 def dispersed(mission: Mission) -> Errors:
@@ -128,6 +129,7 @@ class PointMassFlight:
         self.contact = False
         self.time_ns = self._step_ns = self._seq = 0
         self.log = Log()
+        self.advice: dict[str, Message] = {}  # what throttle and health say, for those who look at faults
         self._telemetry = zeros("lander_interfaces/msg/VehicleTelemetry")
         self._state = zeros("lander_interfaces/msg/NavigationState")
 
@@ -206,13 +208,14 @@ class PointMassFlight:
         state.r_lander_mci, state.v_lander_mci = self.y[:3] + r_off, self.y[3:6] + R @ v_off + _turned(r_off)
         state.q_mci_body = np.array(self.q_mci_body)
         state.altitude_m = altitude + float(off[2])
-        state.altitude_sigma_m = 0.5
+        state.altitude_sigma_m = errors.altitude_sigma_m if altitude >= errors.altitude_known_below_m else 0.5
+        state.altitude_low_m = state.altitude_m - 3.0 * state.altitude_sigma_m
         nominal = 1.0 + errors.mass
         telemetry.propellant_gauge_kg = (self.mass_kg - self._dry_kg) / nominal
         telemetry.rcs_propellant_gauge_kg = self._rcs_kg
         telemetry.contact = np.array([self.contact] * self._mission.vehicle.legs.count)
-        messages: dict[str, Any] = {"navigation_state": state, "vehicle_telemetry": telemetry}
-        return Inputs(messages, set(messages))
+        messages: dict[str, Any] = {"navigation_state": state, "vehicle_telemetry": telemetry, **self.advice}
+        return Inputs({"throttle_command": None, "health_status": None, **messages}, set(messages))
 
     def _in_site(self) -> tuple[Array, Array]:
         """Position and velocity relative to the ground in site."""

@@ -1,0 +1,91 @@
+"""Abort to a safe orbit: the way back up from the braking burn, and whether there is one.
+
+While the horizontal speed is still near that of an orbit, what is left of the propellant brings the lander back to it. The
+law is explicit: as much of the thrust upwards as holds the lander to a height, a damped second-order response to it,
+and the rest along the horizontal velocity, until the lowest point of the orbit is high enough. The same law is
+integrated ahead to say whether it would get there, with the propellant and without coming near the ground.
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+from lander_common.moon import GM_M3_S2
+from lander_common.quaternion import Vector
+from lander_flight.braking import ThrustModel, predict_coast
+from lander_flight.guidance_parameters import AbortParameters
+from lander_flight.lander_state import LanderState, angle_between, body_z, combined, cross, dot, norm, scaled, unit
+from lander_flight.shooting import arc_thrust
+
+_STEP_S = 1.0
+_LONGEST_S = 900.0
+_LEAST_SPEED_M_S = 1.0  # a lander that stands still has no direction of flight
+
+
+class AbortAscent:
+    """The steering law and its prediction."""
+
+    def __init__(self, parameters: AbortParameters, radius_m: float) -> None:
+        """`radius_m`: of the Moon at the target, over which heights count."""
+        self._parameters = parameters
+        self._radius_m = radius_m
+
+    def is_safe(self, r_mci: Vector, v_mci: Vector) -> bool:
+        """Whether the orbit stays clear of the ground all around."""
+        return perilune_m(r_mci, v_mci) - self._radius_m > self._parameters.perilune_m
+
+    def direction(self, r_mci: Vector, v_mci: Vector, acceleration_m_s2: float) -> Vector:
+        """Thrust direction in mci, for an acceleration by thrust."""
+        p, radius, up = self._parameters, norm(r_mci), unit(r_mci)
+        climb = dot(v_mci, up)
+        across = combined(1.0, v_mci, -climb, up)
+        speed = norm(across)
+        pull = GM_M3_S2 / radius**2 - speed**2 / radius
+        missing = max(p.height_m - (radius - self._radius_m), 0.0)
+        wanted = missing / p.time_constant_s**2 - 2.0 * climb / p.time_constant_s + pull
+        rise = min(max(wanted / acceleration_m_s2, 0.0), p.most_upwards)
+        return combined(rise, up, sqrt(1.0 - rise**2) / max(speed, _LEAST_SPEED_M_S), across)
+
+    def is_possible(self, state: LanderState, thrust: ThrustModel, mass_kg: float, usable_kg: float) -> bool:
+        """Whether the law reaches a safe orbit from here at full thrust, with what is left, without coming too low.
+
+        First the lander has to turn, without thrust.
+        """
+        if self.is_safe(state.r_mci, state.v_mci):
+            return True
+        full, exhaust = arc_thrust(self._parameters.level, thrust.array())
+        if full <= 0.0:
+            return False
+        turn = angle_between(body_z(state.q_mci_body), self.direction(state.r_mci, state.v_mci, full))
+        r, v = predict_coast(state.r_mci, state.v_mci, self._parameters.turn_s * turn / pi)
+        left, time_s = 1.0 - max(usable_kg, 0.0) / mass_kg, 0.0
+        while time_s < _LONGEST_S:
+            if self.is_safe(r, v):
+                return True
+            share = 1.0 - full * time_s / exhaust
+            if share < left or norm(r) - self._radius_m < self._parameters.lowest_m:
+                return False
+            r, v = self._step(r, v, full / share)
+            time_s += _STEP_S
+        return False
+
+    def _step(self, r: Vector, v: Vector, acceleration: float) -> tuple[Vector, Vector]:
+        """Midpoint rule."""
+        half_r, half_v = _euler(r, v, self._felt(r, v, acceleration), 0.5 * _STEP_S)
+        felt = self._felt(half_r, half_v, acceleration)
+        return combined(1.0, r, _STEP_S, half_v), combined(1.0, v, _STEP_S, felt)
+
+    def _felt(self, r: Vector, v: Vector, acceleration: float) -> Vector:
+        return combined(acceleration, self.direction(r, v, acceleration), -GM_M3_S2 / norm(r) ** 3, r)
+
+
+def _euler(r: Vector, v: Vector, a: Vector, step_s: float) -> tuple[Vector, Vector]:
+    return combined(1.0, r, step_s, v), combined(1.0, v, step_s, a)
+
+
+def perilune_m(r_mci: Vector, v_mci: Vector) -> float:
+    """Radius of the lowest point of the Kepler orbit through a state, m: p / (1 + e)."""
+    momentum = cross(r_mci, v_mci)
+    parameter = dot(momentum, momentum) / GM_M3_S2
+    excentricity = combined(1.0 / GM_M3_S2, cross(v_mci, momentum), -1.0, scaled(r_mci, 1.0 / norm(r_mci)))
+    return parameter / (1.0 + norm(excentricity))
