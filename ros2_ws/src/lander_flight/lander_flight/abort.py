@@ -8,7 +8,7 @@ integrated ahead to say whether it would get there, with the propellant and with
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import inf, pi, sqrt
 
 from lander_common.moon import GM_M3_S2
 from lander_common.quaternion import Vector
@@ -29,6 +29,13 @@ class AbortAscent:
         """`radius_m`: of the Moon at the target, over which heights count."""
         self._parameters = parameters
         self._radius_m = radius_m
+        self._judged_s = -inf
+
+    def is_due(self, time_s: float) -> bool:
+        """Whether it is time to look again whether an abort is possible; takes note that it is looked at."""
+        due = time_s - self._judged_s >= self._parameters.judged_s
+        self._judged_s = time_s if due else self._judged_s
+        return due
 
     def is_safe(self, r_mci: Vector, v_mci: Vector) -> bool:
         """Whether the orbit stays clear of the ground all around."""
@@ -46,7 +53,9 @@ class AbortAscent:
         rise = min(max(wanted / acceleration_m_s2, 0.0), p.most_upwards)
         return combined(rise, up, sqrt(1.0 - rise**2) / max(speed, _LEAST_SPEED_M_S), across)
 
-    def is_possible(self, state: LanderState, thrust: ThrustModel, mass_kg: float, usable_kg: float) -> bool:
+    def is_possible(
+        self, state: LanderState, thrust: ThrustModel, mass_kg: float, usable_kg: float, leak_kg_s: float
+    ) -> bool:
         """Whether the law reaches a safe orbit from here at full thrust, with what is left, without coming too low.
 
         First the lander has to turn, without thrust.
@@ -56,14 +65,16 @@ class AbortAscent:
         full, exhaust = arc_thrust(self._parameters.level, thrust.array())
         if full <= 0.0:
             return False
-        turn = angle_between(body_z(state.q_mci_body), self.direction(state.r_mci, state.v_mci, full))
-        r, v = predict_coast(state.r_mci, state.v_mci, self._parameters.turn_s * turn / pi)
-        left, time_s = 1.0 - max(usable_kg, 0.0) / mass_kg, 0.0
+        angle = angle_between(body_z(state.q_mci_body), self.direction(state.r_mci, state.v_mci, full))
+        turn_s = self._parameters.turn_s * angle / pi
+        r, v = predict_coast(state.r_mci, state.v_mci, turn_s)
+        time_s = 0.0
         while time_s < _LONGEST_S:
             if self.is_safe(r, v):
                 return True
             share = 1.0 - full * time_s / exhaust
-            if share < left or norm(r) - self._radius_m < self._parameters.lowest_m:
+            used_kg = (1.0 - share) * mass_kg + leak_kg_s * (turn_s + time_s)
+            if used_kg > usable_kg or norm(r) - self._radius_m < self._parameters.lowest_m:
                 return False
             r, v = self._step(r, v, full / share)
             time_s += _STEP_S

@@ -65,10 +65,10 @@ class AccelerationMonitor:
         """Modelled velocity increment of a tick, m/s, in body."""
         return (0.0, 0.0, self.ratio * self._thrust.impulse(command, step_s) / mass_kg)
 
-    def choose(self, measured: Vector, command: Any, mass_kg: float, step_s: float, may_touch: bool) -> Vector:
+    def choose(self, measured: Vector, command: Any, mass_kg: float, step_s: float, altitude_m: float) -> Vector:
         """The velocity increment to go on with, m/s, in body.
 
-        `may_touch`: the ground may be near enough to push; then only too little acceleration counts.
+        Where the ground may be near enough to push, only too little acceleration counts.
         """
         p = self._parameters
         self._time_s += step_s
@@ -82,7 +82,9 @@ class AccelerationMonitor:
         while self._recent[0][0] < self._time_s - self._keep_s:
             self._recent.popleft()
         limit = p.floor_m_s2 + p.fraction * abs(self._expected)
-        odd = (-self._difference if may_touch else max(abs(self._difference), self._sideways)) / limit
+        odd = (
+            -self._difference if altitude_m < p.touch_below_m else max(abs(self._difference), self._sideways)
+        ) / limit
         if self.modelled:
             return measured if self._readmitted(odd, step_s) else modelled
         if self._isolated(odd, step_s):

@@ -26,21 +26,21 @@ class Caution(NamedTuple):
 class AltitudeDoubt:
     """Turns the doubt of the altitude into a margin and a speed."""
 
-    def __init__(self, parameters: DoubtParameters, assist_isp_s: float, touchdown_speed_m_s: float) -> None:
+    def __init__(self, parameters: DoubtParameters | None, assist_isp_s: float, touchdown_speed_m_s: float) -> None:
         self._parameters = parameters
         self._exhaust_m_s = assist_isp_s * STANDARD_GRAVITY_M_S2
         self._slowest_m_s = touchdown_speed_m_s
         self.now = Caution(0.0, touchdown_speed_m_s)
 
     def judge(self, state: LanderState, mass_kg: float, usable_kg: float, gravity_m_s2: float) -> Caution:
-        """Caution from now on, given the usable propellant."""
+        """Caution from now on, given the usable propellant. Where there are no parameters there is none."""
         p = self._parameters
         doubt_m = state.altitude_m - state.altitude_low_m
-        if state.altitude_m > p.below_m or doubt_m < p.free_m:
+        if p is None or state.altitude_m > p.below_m or doubt_m < p.free_m:
             self.now = Caution(0.0, self._slowest_m_s)
             return self.now
         hover_s = self._hover_s(mass_kg, usable_kg - p.reserve_kg, gravity_m_s2)
-        depth_m = max(state.altitude_m, 0.0) + doubt_m
+        depth_m = max(state.altitude_m, 0.0) + 3.0 * state.altitude_sigma_m
         slowest = depth_m / hover_s if hover_s > 0.0 else inf
         speed = min(max(slowest, self._slowest_m_s), p.fastest_m_s)
         self.now = Caution(min(doubt_m, p.most_m), speed)

@@ -85,14 +85,14 @@ class BrakingSolver:
 
     def __init__(self, gate: Gate, R_mcmf_approach: Array, r_target_mcmf: Array) -> None:
         self._gate = np.array([*gate.position_m, *gate.velocity_m_s])
-        self._gate_m = gate.position_m[2]
         self._R = np.ascontiguousarray(R_mcmf_approach)
         self._target = np.ascontiguousarray(r_target_mcmf)
         self._work = np.zeros(WORK)
 
-    def raise_gate(self, height_m: float) -> None:
-        """Aim higher by this from now on."""
-        self._gate[2] = self._gate_m + height_m
+    def aim(self, gate: Gate, height_m: float) -> None:
+        """Aim at a gate, higher by this, from now on."""
+        x, y, z = gate.position_m
+        self._gate[:] = (x, y, z + height_m, *gate.velocity_m_s)
 
     def solve(self, mode: int, guess: Arc, time_s: float, r_mci: Vector, v_mci: Vector, thrust: ThrustModel) -> Arc:
         """The arc from a state at a time, begun from a guess with the same epoch. Look at `converged` of the result.

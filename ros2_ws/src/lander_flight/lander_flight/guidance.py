@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite, radians
+from math import isfinite, radians
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from lander_common.quaternion import IDENTITY, Quaternion, Vector
 from lander_common.start import NominalStart, nominal_start
 from lander_flight.abort import AbortAscent
 from lander_flight.altitude_doubt import AltitudeDoubt, lowered
-from lander_flight.braking import BrakingSolver
+from lander_flight.braking import BrakingSolver, Gate
 from lander_flight.deorbit import DeorbitBurn
 from lander_flight.guidance_parameters import GuidanceParameters
 from lander_flight.heritage.reset_response import ResetResponse
@@ -30,13 +30,13 @@ from lander_flight.lander_state import (
     turning_rate,
     unit,
 )
-from lander_flight.phases import Phase, time_after
+from lander_flight.phases import Phase, delta_v_after, time_after
 from lander_flight.pitch_up import PitchUp, reference_gate
 from lander_flight.pointing import Pointing, attitude
 from lander_flight.targeting import Targeting
 from lander_flight.terminal import TerminalDescent
 from lander_flight.thrust_estimate import ThrustEstimate, gravity, thrust_of
-from lander_flight.touchdown import ContactMonitor, RestMonitor, slow_descent_height
+from lander_flight.touchdown import ContactMonitor, RestMonitor, slow_descent_height, slow_descent_speed
 from lander_runtime.messages import GuidanceCommand, HealthStatus, NavigationState
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
@@ -58,9 +58,10 @@ class Guidance(Subsystem):
         self._radius_m = mission.site_frame.radius_m
         self._estimate = ThrustEstimate(mission, p.estimator)
         self._start = start = nominal_start(mission)
-        g = GM_M3_S2 / self._radius_m**2
-        gates = (reference_gate(p.pitch_up, end, g) for end in p.pitch_up.ends)
-        solvers = [BrakingSolver(gate, self._frame.R_mcmf_approach, self._frame.r_target_mcmf) for gate in gates]
+        self._gravity = g = GM_M3_S2 / self._radius_m**2
+        self._share = 1.0  # of the planned thrust, that is at hand
+        R_mcmf_approach, target = self._frame.R_mcmf_approach, self._frame.r_target_mcmf
+        solvers = [BrakingSolver(gate, R_mcmf_approach, target) for gate in self._gates()]
         self._deorbit = self._planned_deorbit(start)
         self._targeting = Targeting(solvers, p.braking)
         self._pitch_up = PitchUp(p.pitch_up, g)
@@ -68,8 +69,7 @@ class Guidance(Subsystem):
         self._contact = ContactMonitor(p.touchdown)
         self._rest = RestMonitor(p.touchdown, g)
         self._doubt = AltitudeDoubt(p.doubt, mission.vehicle.assist.isp_s, p.terminal.touchdown_speed_m_s)
-        self._ascent = AbortAscent(p.abort, self._radius_m)
-        self._ascent_judged_s = -inf
+        self._ascent = None if p.abort is None else AbortAscent(p.abort, self._radius_m)
         self._pointing = Pointing()
         self._reset_response = None if p.reset_response is None else ResetResponse(p.reset_response)
         self._phase = Phase.DEORBIT
@@ -158,29 +158,35 @@ class Guidance(Subsystem):
 
     def _be_cautious(self, state: LanderState) -> None:
         """Reckon with ground that is as high as can still be believed."""
-        g = GM_M3_S2 / self._radius_m**2
-        caution = self._doubt.judge(state, self._estimate.mass_kg, self._estimate.usable_kg, g)
-        self._targeting.raise_gates(caution.ground_m)
+        estimate, ground_m = self._estimate, self._doubt.now.ground_m
+        caution = self._doubt.judge(state, estimate.mass_kg, estimate.usable_kg, self._gravity)
+        if estimate.share != self._share or caution.ground_m != ground_m:
+            self._share = estimate.share
+            self._pitch_up.weaken(self._share)
+            self._targeting.aim(self._gates(), caution.ground_m)
+
+    def _gates(self) -> list[Gate]:
+        """Where braking may end, for the thrust that is at hand."""
+        p = self._parameters.pitch_up
+        return [reference_gate(p, end, self._gravity, self._share) for end in p.ends]
 
     def _is_to_abort(self, state: LanderState, inputs: Inputs) -> bool:
         """Whether health advises it, and it is possible from here."""
         status = inputs.fresh("health_status")
-        advised = status is not None and status.advice == HealthStatus.ABORT
-        if (
-            not advised
-            or self._phase > Phase.BRAKING
-            or state.time_s - self._ascent_judged_s < self._parameters.abort.judged_s
-        ):
+        if status is None or status.advice != HealthStatus.ABORT:
             return False
-        self._ascent_judged_s, estimate = state.time_s, self._estimate
-        return self._ascent.is_possible(state, estimate.model(), estimate.mass_kg, estimate.usable_kg)
+        ascent = self._ascent
+        if ascent is None or self._phase > Phase.BRAKING or not ascent.is_due(state.time_s):
+            return False
+        estimate = self._estimate
+        return ascent.is_possible(state, estimate.model(), estimate.mass_kg, estimate.usable_kg, status.leak_kg_s)
 
     def _aborting(self, state: LanderState) -> Demand:
-        p, estimate = self._parameters.abort, self._estimate
-        if self._ascent.is_safe(state.r_mci, state.v_mci):
+        p, estimate, ascent = self._parameters.abort, self._estimate, self._ascent
+        if p is None or ascent is None or ascent.is_safe(state.r_mci, state.v_mci):
             return self._enter(Phase.SAFE, state)
         thrust_n = p.level * estimate.full_n
-        direction = self._ascent.direction(state.r_mci, state.v_mci, estimate.acceleration(thrust_n))
+        direction = ascent.direction(state.r_mci, state.v_mci, estimate.acceleration(thrust_n))
         aligned = angle_between(body_z(state.q_mci_body), direction) < radians(p.aligned_deg)
         return Demand(
             direction_mci=direction,
@@ -232,7 +238,13 @@ class Guidance(Subsystem):
             low_rate=to_ignition > p.coast.wake_s and self._is_settled(state, direction),
             slew_rate_rad_s=radians(p.coast.slew_rate_deg_s),
             time_to_go_s=to_ignition,
+            delta_v_to_go_m_s=self._planned_delta_v(),
         )
+
+    def _planned_delta_v(self) -> float:
+        """Of the burn that is planned, m/s."""
+        arc, estimate = self._targeting.arc, self._estimate
+        return 0.0 if arc is None else estimate.delta_v(arc.level * estimate.full_n, arc.burn_s)
 
     def _is_settled(self, state: LanderState, direction: Vector | None) -> bool:
         settled = radians(self._parameters.coast.attitude_settled_deg)
@@ -294,11 +306,9 @@ class Guidance(Subsystem):
     def _touching_down(self, state: LanderState) -> Demand:
         if self._demand.assist_engines and not self._is_touched(state):
             slow_m = slow_descent_height(self._parameters.touchdown, state.altitude_sigma_m)
-            end = self._parameters.terminal.touchdown_speed_m_s
+            end = slow_descent_speed(self._parameters, state)
             return self._lowered(state, max(state.altitude_m - slow_m, 0.0), max(state.altitude_m, 0.0) / end, end)
-        at_rest = self._rest.is_at_rest(
-            state, self._estimate.acceleration_m_s2, self._contact.is_stood(state.contacts)
-        )
+        at_rest = self._rest.is_at_rest(state, self._estimate.acceleration_m_s2, self._contact.is_stood(state.contacts))
         return self._enter(Phase.SAFE, state) if at_rest else NOTHING
 
     def _standing(self, _state: LanderState) -> Demand:
@@ -354,7 +364,7 @@ class Guidance(Subsystem):
             low_rate=demand.low_rate,
             time_to_go_s=demand.time_to_go_s,
             time_to_touchdown_s=self._time_to_touchdown(),
-            delta_v_to_go_m_s=demand.delta_v_to_go_m_s,
+            delta_v_to_go_m_s=demand.delta_v_to_go_m_s + delta_v_after(self._phase, self._parameters, self._gravity),
             range_to_go_m=0.0 if state is None else self._range_to_go(state),
         )
 

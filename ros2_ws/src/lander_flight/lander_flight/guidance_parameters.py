@@ -103,6 +103,8 @@ class TouchdownParameters(Parameters):
     altitude_m: Positive  # the constant slow descent begins here, plus
     altitude_sigmas: NonNegative  # times the 1-sigma of altitude
     highest_m: Positive  # but no higher than this
+    sunk_m: Positive  # below the believed ground, beyond 3-sigma of altitude: the ground is further down, and from there ...
+    sunk_speed_m_s: Positive  # ... the descent goes on faster, for what it costs
     contact_altitude_m: Positive  # a single switch is believed below this plus 3-sigma of altitude
     contact_speed_m_s: Positive  # and below this vertical speed
     reaction_m_s2: Positive  # specific force that thrust does not explain: the ground carries the lander
@@ -167,7 +169,7 @@ class GuidanceParameters(Parameters):
     terminal: TerminalParameters
     touchdown: TouchdownParameters
     blind: BlindParameters
-    doubt: DoubtParameters
-    abort: AbortParameters
+    doubt: DoubtParameters | None  # null: altitude is believed as it is (heritage logic)
+    abort: AbortParameters | None  # null: there is none
     estimator: EstimatorParameters
     reset_response: ResetResponseParameters | None  # of heritage logic only

@@ -115,6 +115,7 @@ class Health(Subsystem):
             detections=detections,
             responses=responses,
             advice=advice,
+            leak_kg_s=self._situation.leak.rate_kg_s,
         )
 
     def _judge_one(self, watch: _Watch, phase: int | None, now_ns: int, silent: frozenset[str]) -> tuple[float, bool]:

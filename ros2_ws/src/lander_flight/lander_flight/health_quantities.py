@@ -334,6 +334,12 @@ def main_engine(s: Situation) -> float:
 
 
 @_quantity("throttle_command")
+def main_engine_lost(s: Situation) -> float:
+    """Thrust that the main engine is found to lack, over nominal."""
+    return 1.0 - float(s.throttle_command.engine_fraction[0])
+
+
+@_quantity("throttle_command")
 def assist_thrusters(s: Situation) -> float:
     """How many assist thrusters do not give their nominal thrust, or burn unasked."""
     fractions, stuck = s.throttle_command.engine_fraction[1:], s.throttle_command.engine_stuck_open[1:]

@@ -59,7 +59,8 @@ class Navigation(Subsystem):
         self.filter = InertialFilter(state, covariance, 0.0, process_noise(sheet), history)
         self._mass = Propellant(mission)
         self._free_fall = FreeFallCalibration(parameters.free_fall, sheet)
-        self._acceleration = AccelerationMonitor(mission.vehicle, parameters.acceleration)
+        believed = parameters.acceleration
+        self._acceleration = None if believed is None else AccelerationMonitor(mission.vehicle, believed)
         self._rate = np.zeros(3)  # mean body rate of the last moments, as measured
         self._altitude_m = inf
         self.mount = rangefinder_mount(mission)
@@ -113,18 +114,20 @@ class Navigation(Subsystem):
             self._advance_blind(tick.step_s, command)
             return Verdict.REJECTED
         self._advance_on(imu, tick.step_s, command)
-        return Verdict.DEWEIGHTED if imu.saturated or self._acceleration.modelled else Verdict.ACCEPTED
+        return Verdict.DEWEIGHTED if imu.saturated or self._is_modelled() else Verdict.ACCEPTED
+
+    def _is_modelled(self) -> bool:
+        return self._acceleration is not None and self._acceleration.modelled
 
     def _advance_on(self, imu: Message, dt: float, command: Message | None) -> None:
         delta_v = measured = imu.delta_v_body.tolist()
-        if command is not None:
-            may_touch = self._altitude_m < self._parameters.acceleration.touch_below_m
-            delta_v = self._acceleration.choose(measured, command, self._mass.mass_kg, dt, may_touch)
+        if command is not None and self._acceleration is not None:
+            delta_v = self._acceleration.choose(measured, command, self._mass.mass_kg, dt, self._altitude_m)
         self._free_fall.add(imu.delta_theta_body.tolist(), delta_v, dt, self.filter)
         self._mass.spend(delta_v[2])
         self.filter.advance(imu.delta_theta_body, imu.delta_v_body if delta_v is measured else np.array(delta_v), dt)
         self._rate += (self.filter.motion[:3] - self._rate) * (1.0 - exp(-dt / self._parameters.blind.rate_smoothing_s))
-        if self._acceleration.modelled:
+        if self._acceleration is not None and self._acceleration.modelled:
             self._doubt_motion(self._acceleration.sigma_m_s2(), 0.0, dt)
         else:
             self._blind_s = 0.0
@@ -133,7 +136,7 @@ class Navigation(Subsystem):
         """Hold the mean rate, and the force that was commanded or else the last one."""
         nav, believed = self.filter.nav, self._parameters.blind
         delta_v, sigma = _sensed(nav, self.filter.motion[3:]) * dt, believed.acceleration_sigma_m_s2
-        if command is not None:
+        if command is not None and self._acceleration is not None:
             delta_v = np.array(self._acceleration.model(command, self._mass.mass_kg, dt))
             sigma = self._acceleration.sigma_m_s2()
         self._mass.spend(float(delta_v[2]))

@@ -77,7 +77,7 @@ class NavigationParameters(Parameters):
     history_s: Positive
     free_fall: FreeFall
     blind: Blind
-    acceleration: AccelerationParameters
+    acceleration: AccelerationParameters | None  # null: accelerometers are believed whatever they say (heritage logic)
     rangefinder: RangeBelief
     range_gate: RangeGateParameters
     trn: FixBelief

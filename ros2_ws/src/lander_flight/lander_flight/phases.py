@@ -86,6 +86,18 @@ def time_after(phase: Phase, parameters: GuidanceParameters) -> float:
     return sum(time_s for later, time_s in times.items() if later >= phase)
 
 
+def delta_v_after(phase: Phase, parameters: GuidanceParameters, gravity_m_s2: float) -> float:
+    """Planned velocity change by thrust from the end of a phase to touchdown, m/s; before braking, from the end of braking."""
+    p, pitch_up = parameters, parameters.pitch_up
+    mean = 0.5 * (pitch_up.start_acceleration_m_s2 + pitch_up.end_acceleration_m_s2)
+    slowed = pitch_up.ends[0].speed_m_s - p.terminal.touchdown_speed_m_s
+    hover_s = time_after(Phase.PITCH_UP, p)  # of the terminal descent and the slow one
+    total = mean * pitch_up.duration_s if phase <= Phase.BRAKING else 0.0
+    if phase <= Phase.PITCH_UP:
+        return total + slowed + gravity_m_s2 * hover_s
+    return gravity_m_s2 * time_after(Phase.TERMINAL, p) if phase == Phase.TERMINAL else 0.0
+
+
 def markdown() -> str:
     """The table as docs/guidance.md shows it."""
     lines = ["| no. | phase | steering | engines | ends when |", "|---|---|---|---|---|"]

@@ -26,10 +26,15 @@ _UPWARD_M_S2 = 0.3  # least vertical thrust acceleration of a profile: it does n
 Coefficients = tuple[Vector, Vector, Vector]
 
 
-def reference_gate(parameters: PitchUpParameters, end: PitchUpEnd, gravity_m_s2: float) -> Gate:
-    """Where and how fast the reference to an end begins: its linear acceleration integrated backwards."""
+def reference_gate(
+    parameters: PitchUpParameters, end: PitchUpEnd, gravity_m_s2: float, thrust_share: float = 1.0
+) -> Gate:
+    """Where and how fast the reference to an end begins: its linear acceleration integrated backwards.
+
+    `thrust_share`: of the planned thrust, that is at hand.
+    """
     T, pitch = parameters.duration_s, radians(parameters.start_pitch_deg)
-    start, last = parameters.start_acceleration_m_s2, parameters.end_acceleration_m_s2
+    start, last = (thrust_share * a for a in (parameters.start_acceleration_m_s2, parameters.end_acceleration_m_s2))
     ax = -start * cos(pitch)  # falls to zero at the end
     az, az_end = start * sin(pitch) - gravity_m_s2, last - gravity_m_s2
     vx = -ax * T / 2.0
@@ -69,10 +74,14 @@ class PitchUp:
     def __init__(self, parameters: PitchUpParameters, gravity_m_s2: float) -> None:
         self._parameters = parameters
         self._gravity = gravity_m_s2
-        self._a_end: Vector = (0.0, 0.0, parameters.end_acceleration_m_s2 - gravity_m_s2)
+        self.weaken(1.0)
         self._end = parameters.ends[0]
         self._profile: Coefficients | None = None
         self._begun_s = self._from_s = self._until_s = self._chosen_s = 0.0
+
+    def weaken(self, thrust_share: float) -> None:
+        """Plan with this share of the planned thrust from now on."""
+        self._a_end: Vector = (0.0, 0.0, thrust_share * self._parameters.end_acceleration_m_s2 - self._gravity)
 
     def acceleration(self, state: LanderState, least_m_s2: float, most_m_s2: float) -> tuple[Vector, Vector]:
         """Acceleration wanted now and its rate, in approach, given the limits of the thrust acceleration."""
@@ -109,6 +118,11 @@ class PitchUp:
             state.position, state.velocity, (x, y, end.altitude_m), (0.0, 0.0, -end.speed_m_s), self._a_end, time_s
         )
 
+    def _stops(self, end: PitchUpEnd, most_m_s2: float) -> bool:
+        """Whether the thrust stops the descent from an end; from the planned one it has to."""
+        net = most_m_s2 - self._gravity
+        return end is self._parameters.ends[0] or end.speed_m_s**2 < 2.0 * net * end.altitude_m
+
     def _choose_end(self, state: LanderState, limits: tuple[float, float, float]) -> None:
         """The first end whose best profile keeps to the limits of thrust, or else the one that comes nearest to it."""
         p = self._parameters
@@ -117,7 +131,7 @@ class PitchUp:
         start = np.array([*state.position, *state.velocity])
         best_violation = inf
         for end in p.ends:
-            if end.altitude_m > state.position[2]:
+            if end.altitude_m > state.position[2] or not self._stops(end, limits[1]):
                 continue
             target = np.array([end.altitude_m, -end.speed_m_s, self._a_end[2]])
             old = held if end is self._end else 0.0

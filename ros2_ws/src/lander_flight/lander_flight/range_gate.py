@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import nan, sqrt
 from statistics import median
 from typing import Annotated, Literal, Protocol
 
@@ -34,6 +35,7 @@ class Innovation:
     value_m: float  # measured less predicted
     sigma_m: float  # 1-sigma that the filter expects of it
     noise_m: float  # the part of that which is the device's own noise
+    range_m: float = nan  # as measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class FrigorisGateParameters(Parameters):
     readmit_window_s: Positive  # ... within this time: then it is the filter that is in doubt
     scatter_shots: Annotated[int, Field(ge=5)]  # over which the scatter of the innovations is looked at
     scatter_factor: Positive  # times their expected sigma: a larger scatter is taken for the device's noise
+    scatter_accept_sigma: Positive  # of that scatter: beyond are outliers, which a noisy device has more of
+    scatter_correlated_shots: Annotated[
+        float, Field(ge=1)
+    ]  # of a noisy device that count as one, for outliers lie to one side
+    stuck_shots: Annotated[int, Field(ge=3)]  # so many ranges in a row that are the same: the device is stuck
 
 
 class FrigorisGate:
@@ -74,9 +81,13 @@ class FrigorisGate:
         self._parameters = parameters
         self._set_aside: deque[Innovation] = deque(maxlen=parameters.readmit_shots)
         self._recent: deque[Innovation] = deque(maxlen=parameters.scatter_shots)
+        self._same = 1  # ranges in a row that were the same
 
     def judge(self, innovation: Innovation) -> Judgement:
         """Verdict by the size of the innovation; a run of consistent ones that were set aside is re-admitted."""
+        if self._is_stuck(innovation):
+            self._set_aside.clear()
+            return Judgement(Verdict.REJECTED)
         noisier = self._noisier(innovation)
         if noisier > 1.0:
             return self._judge_noisy(innovation, noisier)
@@ -93,10 +104,16 @@ class FrigorisGate:
         self._set_aside.clear()
         return Judgement(Verdict.DEWEIGHTED, doubt_m=abs(innovation.value_m))
 
+    def _is_stuck(self, innovation: Innovation) -> bool:
+        """Whether the last ranges were all the same, which noise and the descent do not allow."""
+        last = self._recent[-1].range_m if self._recent else nan
+        self._same = self._same + 1 if innovation.range_m == last else 1
+        self._recent.append(innovation)
+        return self._same >= self._parameters.stuck_shots
+
     def _noisier(self, innovation: Innovation) -> float:
         """How much the recent innovations scatter beyond what is expected of them; 1 where they do not."""
         p = self._parameters
-        self._recent.append(innovation)
         if len(self._recent) < p.scatter_shots or innovation.time_s - self._recent[0].time_s > p.readmit_window_s:
             return 1.0
         factor = robust_sigma([shot.value_m for shot in self._recent]) / innovation.sigma_m
@@ -104,10 +121,11 @@ class FrigorisGate:
 
     def _judge_noisy(self, innovation: Innovation, factor: float) -> Judgement:
         """A device noisier than it says still tells, by its many shots: each is given the weight of what it scatters."""
+        p = self._parameters
         self._set_aside.clear()
-        if abs(innovation.value_m) > self._parameters.accept_sigma * factor * innovation.sigma_m:
+        if abs(innovation.value_m) > p.scatter_accept_sigma * factor * innovation.sigma_m:
             return Judgement(Verdict.REJECTED)
-        return Judgement(Verdict.DEWEIGHTED, deweight=factor)
+        return Judgement(Verdict.DEWEIGHTED, deweight=factor * sqrt(p.scatter_correlated_shots))
 
     def _consistent(self, now_s: float) -> bool:
         """Whether enough recent ones lie on a line that hardly drifts from what inertial navigation predicts."""

@@ -71,7 +71,7 @@ class RangeProcessor:
         row = es.backwards(row, sums, filter_.nav[:3])
         noise = (descent * message.sigma_m) ** 2 + self._belief.roughness_m**2
         _, variance = es.covered(filter_.P, row)
-        return self._correct(filter_, row, -clearance, noise, variance, descent, vouched)
+        return self._correct(filter_, row, -clearance, noise, variance, descent, vouched, float(message.range_m))
 
     def _measure(
         self, past: Array, filter_: InertialFilter, message: Message, com_body: Array, time_s: float
@@ -119,10 +119,11 @@ class RangeProcessor:
         variance: float,
         descent: float,
         vouched: bool,
+        range_m: float,
     ) -> RangeResult:
         total = variance + noise
         value, sigma = residual / descent, total**0.5 / descent
-        judgement = self._gate.judge(Innovation(filter_.time_s, value, sigma, noise**0.5 / descent))
+        judgement = self._gate.judge(Innovation(filter_.time_s, value, sigma, noise**0.5 / descent, range_m))
         if judgement.doubt_m and vouched:  # two ways against one
             judgement = Judgement(Verdict.REJECTED)
         if judgement.verdict in (Verdict.ACCEPTED, Verdict.DEWEIGHTED):

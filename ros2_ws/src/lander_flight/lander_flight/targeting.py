@@ -8,7 +8,7 @@ from math import radians
 from typing import NamedTuple
 
 from lander_common.quaternion import Vector
-from lander_flight.braking import Arc, BrakingSolver, ThrustModel, advanced, primer_at
+from lander_flight.braking import Arc, BrakingSolver, Gate, ThrustModel, advanced, primer_at
 from lander_flight.guidance_parameters import BrakingParameters
 from lander_flight.lander_state import LanderState, turning_rate, unit
 from lander_flight.shooting import ANYWHERE, BY_IGNITION, BY_SHAPE, BY_THRUST
@@ -34,10 +34,10 @@ class Targeting:
         self.arc: Arc | None = None
         self.failures = 0  # in a row
 
-    def raise_gates(self, height_m: float) -> None:
-        """Plan to gates that are higher by this from now on."""
-        for solver in (self._solver, *self._lower):
-            solver.raise_gate(height_m)
+    def aim(self, gates: Sequence[Gate], height_m: float) -> None:
+        """Plan to these gates, higher by this, from now on."""
+        for solver, gate in zip((self._solver, *self._lower), gates, strict=True):
+            solver.aim(gate, height_m)
 
     def is_due(self, time_s: float, period_s: float) -> bool:
         """Whether the last attempt at a plan is that long ago."""

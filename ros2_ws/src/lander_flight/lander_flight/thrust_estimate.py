@@ -29,6 +29,7 @@ class ThrustEstimate:
         main, assist = vehicle.main_engine, vehicle.assist
         self.main_n = main.thrust_n
         self.assist_n = assist.count * assist.thrust_n
+        self._nominal_n, self.share = self.full_n, 1.0  # thrust at hand over nominal
         self._main_exhaust = main.isp_s * STANDARD_GRAVITY_M_S2
         self._assist_exhaust = assist.isp_s * STANDARD_GRAVITY_M_S2
         self._model = MassModel(vehicle, start.propellant_kg, start.rcs_propellant_kg)
@@ -47,6 +48,7 @@ class ThrustEstimate:
     def engines(self, main_n: float, assist_n: float) -> None:
         """Take note of what the engines are found to give at most, N; nominal thrusts until then."""
         self.main_n, self.assist_n = main_n, assist_n
+        self.share = min(self.full_n / self._nominal_n, 1.0)
 
     @property
     def mass_kg(self) -> float:

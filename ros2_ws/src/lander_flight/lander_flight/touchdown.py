@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import radians
 
-from lander_flight.guidance_parameters import TouchdownParameters
+from lander_flight.guidance_parameters import GuidanceParameters, TouchdownParameters
 from lander_flight.lander_state import LanderState, norm
 
 
@@ -68,3 +68,9 @@ def slow_descent_height(parameters: TouchdownParameters, altitude_sigma_m: float
     """Altitude, m, at which the constant slow descent begins."""
     p = parameters
     return min(p.altitude_m + p.altitude_sigmas * altitude_sigma_m, p.highest_m)
+
+
+def slow_descent_speed(parameters: GuidanceParameters, state: LanderState) -> float:
+    """Speed of the constant slow descent, m/s: faster where the ground is not where it was believed to be."""
+    sunk = state.altitude_m < -(parameters.touchdown.sunk_m + 3.0 * state.altitude_sigma_m)
+    return parameters.touchdown.sunk_speed_m_s if sunk else parameters.terminal.touchdown_speed_m_s

@@ -12,7 +12,16 @@ from lander_common.mission_map import mission_target
 from lander_runtime.messages import LandingResult, Message
 from lander_terrain.terrain import Terrain
 from lander_world.contact import BROKEN, LOAD
-from lander_world.landing import Motion, Verdict, excess, footprint_slope_deg, is_still, motion, verdict
+from lander_world.landing import (
+    Motion,
+    Verdict,
+    excess,
+    footprint_slope_deg,
+    is_still,
+    motion,
+    perilune_height_m,
+    verdict,
+)
 from lander_world.parameters import LandingLimits
 from lander_world.report import R_SITE
 from lander_world.vehicle_events import event
@@ -43,11 +52,17 @@ class Judge:
         self._crash_s = 0.0
         self._crash = ""
         self._still_since_s: float | None = None
+        self._given_up_s: float | None = None
+        self._orbit = ""  # the safe one that the landing was given up for
         self.at_rest = False
         self.finished = False
 
-    def watch(self) -> list[Message]:
-        """Events of the tick that has just been moved; may finish the run."""
+    def watch(self, given_up: bool) -> list[Message]:
+        """Events of the tick that has just been moved; may finish the run.
+
+        `given_up`: the flight software is in its safe phase.
+        """
+        self._watch_orbit(given_up)
         events: list[Message] = []
         if self._touchdown is None and not isnan(self._world.plant.first_contact[0]):
             events += self._touch_down()
@@ -55,6 +70,17 @@ class Judge:
             events += self._watch_legs() + self._watch_hull() + self._watch_rest()
         self.finished = self._is_over()
         return events
+
+    def _watch_orbit(self, given_up: bool) -> None:
+        """Since when the flight software has been content with an orbit that stays clear of the ground."""
+        if not given_up or self._touchdown is not None:
+            self._given_up_s = None
+            return
+        now_s, perilune_m = self._world.time_s, perilune_height_m(self._world.plant.state)
+        self._given_up_s = now_s if self._given_up_s is None else self._given_up_s
+        long_enough = now_s - self._given_up_s >= self._limits.orbit.quiet_s
+        if long_enough and perilune_m >= self._limits.orbit.perilune_m:
+            self._orbit = f"in an orbit that stays {perilune_m / 1000.0:.1f} km high"
 
     def _touch_down(self) -> list[Message]:
         contact = self._world.plant.first_contact
@@ -110,6 +136,8 @@ class Judge:
 
     def _is_over(self) -> bool:
         now = self._world.time_s
+        if self._orbit:
+            return True
         if self._crash:
             return now >= self._crash_s + _AFTER_CRASH_S
         if self._touchdown is not None:
@@ -155,6 +183,8 @@ class Judge:
     def _verdict(self, now: Motion, slope_deg: float) -> Verdict:
         if self._crash:
             return Verdict("lost", f"crash: {self._crash}")
+        if self._orbit:
+            return Verdict("aborted_safe", self._orbit)
         if self._touchdown is None:
             return Verdict("lost", f"did not land within {self._time_limit_s:g} s")
         return verdict(self._touchdown, self._slope_deg, now, slope_deg, is_still(now, self._limits), self._limits)

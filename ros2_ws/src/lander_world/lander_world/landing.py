@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lander_common.compiled_quaternion import rotate
-from lander_common.moon import ROTATION_RATE_RAD_S
+from lander_common.moon import GM_M3_S2, REFERENCE_RADIUS_M, ROTATION_RATE_RAD_S
 from lander_world.initial_state import Q, R, V
 from lander_world.parameters import LandingLimits, TouchdownLimits
 from lander_world.site_motion import rate_over_ground
@@ -46,6 +46,14 @@ def _motion(state: Array) -> tuple[float, float, float, float]:
     tilt = acos(min(1.0, max(-1.0, ax * up[0] + ay * up[1] + az * up[2])))
     wx, wy, wz = rate_over_ground(state)
     return -climb, across, degrees(tilt), degrees(sqrt(wx * wx + wy * wy + wz * wz))
+
+
+def perilune_height_m(state: Array) -> float:
+    """Lowest height over the reference sphere on the Kepler orbit through a state of the rigid body, m: p / (1 + e)."""
+    r, v = state[R : R + 3], state[V : V + 3]
+    momentum = np.cross(r, v)
+    excentricity = np.cross(v, momentum) / GM_M3_S2 - r / np.linalg.norm(r)
+    return float(momentum @ momentum / GM_M3_S2 / (1.0 + np.linalg.norm(excentricity))) - REFERENCE_RADIUS_M
 
 
 def footprint_slope_deg(heights: Sequence[float], places: Sequence[tuple[float, float]]) -> float:

@@ -90,6 +90,13 @@ class RestLimits(Parameters):
     settled_for_s: NonNegative
 
 
+class OrbitLimits(Parameters):
+    """What counts as a safe orbit, after the flight software has given up the landing."""
+
+    perilune_m: Positive  # over the reference sphere
+    quiet_s: Positive  # since then
+
+
 class LandingLimits(Parameters):
     """What counts as a landing."""
 
@@ -97,4 +104,5 @@ class LandingLimits(Parameters):
     success: TouchdownLimits
     survivable: TouchdownLimits
     rest: RestLimits
+    orbit: OrbitLimits
     tipped_over_deg: Positive

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from lander_common.mission import Mission
-from lander_runtime.messages import Message, Truth
+from lander_runtime.messages import GuidanceCommand, Message, Truth
 from lander_runtime.subsystem import Inputs, Outputs, Tick, TimeOwner
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
@@ -82,7 +82,9 @@ class Physics(TimeOwner):
             on_s = self._faults.apply(tick, self.altitude_m, self._valves.open_times(tick, inputs))
             self.world.move(on_s, (tick.stamp_ns - tick.step_ns) * 1e-9, tick.step_s)
             self._stamp_ns = tick.stamp_ns
-            events = self._events.watch(tick.step_s) + self._judge.watch()
+            command = inputs.latest("throttle_command")
+            given_up = command is not None and command.phase == GuidanceCommand.SAFE
+            events = self._events.watch(tick.step_s) + self._judge.watch(given_up)
         events += self._fault_events.watch(tick.stamp_ns, self.altitude_m)
         return self._outputs(tick, events)
 
