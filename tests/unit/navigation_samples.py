@@ -79,7 +79,7 @@ def shot(range_m: float, at_ns: int, valid: bool = True, beam: int = 1) -> Any:
 
 def step(navigation: Navigation, tick: Tick, imu: Any, measurement: Any = None, fix: Any = None) -> Any:
     """One step; the outputs."""
-    latest = {"imu_increments": imu, "range": measurement, "trn_fix": fix}
+    latest = {"imu_increments": imu, "range": measurement, "trn_fix": fix, "throttle_command": None}
     return navigation.step(tick, Inputs(latest, {key for key, message in latest.items() if message is not None}))
 
 

@@ -194,7 +194,7 @@ def _parameters() -> BrakingParameters:
 
 def _lander_state(time_s: float, r: Vector, v: Vector) -> LanderState:
     zero = (0.0, 0.0, 0.0)
-    return LanderState(time_s, r, v, (0.0, 0.0, 0.0, 1.0), zero, zero, zero, 20_000.0, 300.0, ())
+    return LanderState(time_s, r, v, (0.0, 0.0, 0.0, 1.0), zero, zero, zero, 20_000.0, 300.0, 19_100.0, ())
 
 
 def test_a_failed_plan_leaves_the_last_one_in_force() -> None:

@@ -124,7 +124,9 @@ def _inputs(changes: dict[str, Any]) -> tuple[Guidance, Inputs, Message]:
 
 def test_without_any_navigation_nothing_fires() -> None:
     guidance = Guidance(mission())
-    inputs = Inputs({"navigation_state": None, "vehicle_telemetry": None}, set())
+    inputs = Inputs(
+        dict.fromkeys(("navigation_state", "vehicle_telemetry", "throttle_command", "health_status")), set()
+    )
     command = guidance.step(Tick(0, 0, 0), inputs)["guidance_command"]
     assert not command.main_engine
     assert not command.assist_engines
@@ -144,7 +146,9 @@ def test_a_state_that_is_not_finite_is_not_used(name: str, value: float) -> None
 def test_a_gap_in_navigation_keeps_thrust_and_turning() -> None:
     flight, guidance = PointMassFlight(mission(), Errors()), Guidance(mission())
     flight.fly(guidance, until_s=30.0)
-    nothing = Inputs({"navigation_state": None, "vehicle_telemetry": None}, set())
+    nothing = Inputs(
+        dict.fromkeys(("navigation_state", "vehicle_telemetry", "throttle_command", "health_status")), set()
+    )
     ticks = [Tick(10_000 + i, flight.time_ns + i * 100_000_000, 100_000_000) for i in range(40)]
     commands = [guidance.step(tick, nothing)["guidance_command"] for tick in ticks]
     assert all(command.main_engine and command.assist_engines for command in commands)

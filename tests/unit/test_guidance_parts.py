@@ -31,7 +31,7 @@ FAR: Vector = (1.8e6, 0.0, 0.0)
 
 
 def state(time_s: float = 0.0, **changes: object) -> LanderState:
-    plain = LanderState(time_s, FAR, ZERO, IDENTITY, ZERO, (0.0, 0.0, 100.0), ZERO, 100.0, 0.5, (False,) * 4)
+    plain = LanderState(time_s, FAR, ZERO, IDENTITY, ZERO, (0.0, 0.0, 100.0), ZERO, 100.0, 0.5, 98.5, (False,) * 4)
     return plain._replace(**changes)
 
 
@@ -223,10 +223,10 @@ def test_one_rough_step_is_not_the_ground() -> None:
 
 def test_rest_needs_time_without_turning_and_with_full_weight() -> None:
     monitor = RestMonitor(PARAMETERS.touchdown, 1.628)
-    still = [monitor.is_at_rest(state(0.5 * i), 1.62) for i in range(40)]
+    still = [monitor.is_at_rest(state(0.5 * i), 1.62, False) for i in range(40)]
     assert still.index(True) == round(PARAMETERS.touchdown.still_s / 0.5)
-    assert not monitor.is_at_rest(state(30.0), 0.1)  # falling
-    assert not monitor.is_at_rest(state(31.0, w_body=(0.1, 0.0, 0.0)), 1.62)
+    assert not monitor.is_at_rest(state(30.0), 0.1, False)  # falling
+    assert not monitor.is_at_rest(state(31.0, w_body=(0.1, 0.0, 0.0)), 1.62, True)
 
 
 @given(sigma=st.floats(0.0, 100.0))

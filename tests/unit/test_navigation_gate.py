@@ -18,6 +18,12 @@ PARAMETERS = FrigorisGateParameters(
     readmit_scatter_fraction=0.1,
     readmit_rate_m_s=10.0,
     readmit_window_s=3.0,
+    scatter_shots=20,
+    scatter_factor=3.0,
+    scatter_most_m=400.0,
+    scatter_accept_sigma=2.0,
+    scatter_correlated_shots=10.0,
+    stuck_shots=8,
 )
 SIGMA_M, NOISE_M, PERIOD_S = 5.0, 2.0, 0.1
 

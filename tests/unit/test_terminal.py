@@ -99,7 +99,9 @@ def _state(r: np.ndarray, v: np.ndarray, time_s: float, altitude_m: float | None
     x, y, z = r.tolist()
     vx, vy, vz = v.tolist()
     altitude = z if altitude_m is None else altitude_m
-    return LanderState(time_s, zero, zero, (0.0, 0.0, 0.0, 1.0), zero, (x, y, z), (vx, vy, vz), altitude, 0.5, ())
+    return LanderState(
+        time_s, zero, zero, (0.0, 0.0, 0.0, 1.0), zero, (x, y, z), (vx, vy, vz), altitude, 0.5, altitude, ()
+    )
 
 
 @pytest.mark.parametrize("offset", [(0.0, 0.0, 0.0), (60.0, -20.0, 150.0), (-40.0, 30.0, -80.0)])
@@ -155,7 +157,7 @@ def test_thrust_stays_within_what_the_engines_give_and_within_the_tilt(
     height: float, fall: float, vx: float, vy: float, x: float, y: float
 ) -> None:
     descent = TerminalDescent(PARAMETERS.terminal)
-    a = descent.thrust((x, y, height), (vx, vy, -fall), height, GRAVITY, LIMITS)
+    a = descent.thrust((x, y, height), (vx, vy, -fall), height, GRAVITY, LIMITS, 1.2)
     most = LIMITS.all_m_s2 if descent.main_engine else LIMITS.assist_m_s2
     assert sqrt(a[0] ** 2 + a[1] ** 2 + a[2] ** 2) <= most * (1.0 + 1e-9)
     assert hypot(a[0], a[1]) <= a[2] * tan(tilt_limit(height, PARAMETERS.terminal.tilt_deg)) * (1.0 + 1e-9)
@@ -163,9 +165,9 @@ def test_thrust_stays_within_what_the_engines_give_and_within_the_tilt(
 
 def test_the_main_engine_goes_off_on_the_profile_and_comes_back_when_stopping_needs_it() -> None:
     descent = TerminalDescent(PARAMETERS.terminal)
-    descent.thrust((0.0, 0.0, 1000.0), (0.0, 0.0, -44.0), 996.0, GRAVITY, LIMITS)
+    descent.thrust((0.0, 0.0, 1000.0), (0.0, 0.0, -44.0), 996.0, GRAVITY, LIMITS, 1.2)
     assert not descent.main_engine
-    a = descent.thrust((0.0, 0.0, 600.0), (0.0, 0.0, -44.0), 596.0, GRAVITY, LIMITS)
+    a = descent.thrust((0.0, 0.0, 600.0), (0.0, 0.0, -44.0), 596.0, GRAVITY, LIMITS, 1.2)
     assert descent.main_engine
     assert a[2] >= GRAVITY + stopping_deceleration(596.0, 44.0, PARAMETERS.terminal.touchdown_speed_m_s) - 1e-9
 
@@ -175,7 +177,7 @@ def _lowered(height: float, fall: float, drift: float, from_m: float = 4.0) -> t
     descent = TerminalDescent(PARAMETERS.terminal)
     r, v, time_s, h = np.array([0.0, 0.0, height]), np.array([drift, 0.0, -fall]), 0.0, 0.1
     while r[2] > from_m:
-        a = np.array(descent.thrust(tuple(r.tolist()), tuple(v.tolist()), r[2] - from_m, GRAVITY, LIMITS))
+        a = np.array(descent.thrust(tuple(r.tolist()), tuple(v.tolist()), r[2] - from_m, GRAVITY, LIMITS, 1.2))
         a[2] -= GRAVITY
         r, v, time_s = r + v * h + 0.5 * a * h * h, v + a * h, time_s + h
         assert time_s < 400.0

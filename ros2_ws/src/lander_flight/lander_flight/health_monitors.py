@@ -147,13 +147,21 @@ class LeakMonitor:
         self.rate_kg_s = self._slope()
 
     def _slope(self) -> float:
-        """Loss, kg/s; 0 where the noise of the gauge may make it."""
-        readings = sum(point.readings for point in self._points)
-        mean_s = sum(point.readings * point.time_s for point in self._points) / readings
-        moment = sum(point.readings * (point.time_s - mean_s) ** 2 for point in self._points)
+        """Loss, kg/s, over the shortest part of the window that shows it; 0 where the noise of the gauge may make it."""
+        for part in (0.125, 0.25, 0.5, 1.0):
+            since_s = self._time_s - part * self._window_s
+            loss = self._loss([point for point in self._points if point.time_s >= since_s])
+            if loss > 0.0:
+                return loss
+        return 0.0
+
+    def _loss(self, points: list[_Second]) -> float:
+        readings = sum(point.readings for point in points)
+        mean_s = sum(point.readings * point.time_s for point in points) / readings
+        moment = sum(point.readings * (point.time_s - mean_s) ** 2 for point in points)
         if moment == 0.0:
             return 0.0
-        loss = -sum(p.readings * (p.time_s - mean_s) * p.total_kg for p in self._points) / moment
+        loss = -sum(p.readings * (p.time_s - mean_s) * p.total_kg for p in points) / moment
         return loss if loss > self._SIGMAS * self._sigma_kg / sqrt(moment) else 0.0
 
 

@@ -67,6 +67,7 @@ class FrigorisGateParameters(Parameters):
     readmit_window_s: Positive  # ... within this time: then it is the filter that is in doubt
     scatter_shots: Annotated[int, Field(ge=5)]  # over which the scatter of the innovations is looked at
     scatter_factor: Positive  # times their expected sigma: a larger scatter is taken for the device's noise
+    scatter_most_m: Positive  # a scatter beyond this is no measurement
     scatter_accept_sigma: Positive  # of that scatter: beyond are outliers, which a noisy device has more of
     scatter_correlated_shots: Annotated[
         float, Field(ge=1)
@@ -116,8 +117,9 @@ class FrigorisGate:
         p = self._parameters
         if len(self._recent) < p.scatter_shots or innovation.time_s - self._recent[0].time_s > p.readmit_window_s:
             return 1.0
-        factor = robust_sigma([shot.value_m for shot in self._recent]) / innovation.sigma_m
-        return factor if factor > p.scatter_factor else 1.0
+        scatter_m = robust_sigma([shot.value_m for shot in self._recent])
+        factor = scatter_m / innovation.sigma_m
+        return factor if factor > p.scatter_factor and scatter_m < p.scatter_most_m else 1.0
 
     def _judge_noisy(self, innovation: Innovation, factor: float) -> Judgement:
         """A device noisier than it says still tells, by its many shots: each is given the weight of what it scatters."""

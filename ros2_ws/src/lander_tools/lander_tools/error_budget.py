@@ -141,7 +141,7 @@ def budget(mission: Mission, onboard_map: OnboardMap, ranges: bool) -> Budget:
     shots = PerfectRangefinder(mission, onboard_map)
     for tick, lander in _perfect_descent(mission, guidance):
         shot = shots.shoot(tick, lander, kept.P) if ranges else None
-        latest = {"imu_increments": _increments(tick, lander), "range": shot, "trn_fix": None}
+        latest = {"imu_increments": _increments(tick, lander), "range": shot, "trn_fix": None, "throttle_command": None}
         navigation.step(tick, Inputs(latest, {key for key, message in latest.items() if message is not None}))
     kept.carry()
     directions = guidance.directions(kept.time_s)

@@ -137,7 +137,8 @@ class NavigationTrial:
     def _navigate(self, tick: Tick) -> Message:
         seen = Inputs({"truth": self._truth}, {"truth"})
         fix = self._fixes.look(tick, self.lander, np.array(self._mass.com_body_m)) if self._fixes else None
-        latest = {"imu_increments": self._imu.step(tick, seen)["imu_increments"], "range": None, "trn_fix": fix}
+        latest = {"range": None, "trn_fix": fix, "throttle_command": None}
+        latest["imu_increments"] = self._imu.step(tick, seen)["imu_increments"]
         fresh = {"imu_increments", "trn_fix"} if fix is not None else {"imu_increments"}
         if self._ranges and tick.stamp_ns // _RANGE_PERIOD_NS > tick.previous_ns // _RANGE_PERIOD_NS:
             latest["range"] = self._rangefinder.step(tick, seen)["range"]

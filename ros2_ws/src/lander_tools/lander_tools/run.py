@@ -21,12 +21,13 @@ from lander_runtime.conductor import RUN_RECORD_FILE, RunRecord
 from lander_runtime.config import ConfigError, split_setting
 from lander_tools import run_folder, verdict
 from lander_tools.bag import Bag, BagError
+from lander_tools.detections import DetectionLog, recorded
 from lander_tools.launch_display import display
 from lander_tools.launch_file import LaunchError, plan
 from lander_tools.launch_runner import NoFreeDomainError, Outcome, free_domain, isolated, launch
 from lander_tools.project import project_root, version
 from lander_tools.run_folder import RunFolder, RunFolderError
-from lander_tools.verdict import Verdict, VerdictError
+from lander_tools.verdict import Detection, Verdict, VerdictError
 
 LAUNCH_FILE = Path("launch") / "descent.launch.yaml"
 TRANSPORTS = ("lockstep", "wall-clock", "in-process")
@@ -201,13 +202,18 @@ def fly_over_dds(request: Request, _mission: Mission, folder: RunFolder, about: 
     return verdict_on(folder, record, about)
 
 
-def verdict_on(folder: RunFolder, record: Mapping[str, Any], about: Mapping[str, Any]) -> Verdict:
-    """The verdict from what was counted (`RunRecord.summary()`, and the result) and recorded."""
+def verdict_on(
+    folder: RunFolder, record: Mapping[str, Any], about: Mapping[str, Any], detections: Sequence[Detection] = ()
+) -> Verdict:
+    """The verdict from what was counted (`RunRecord.summary()`, and the result) and recorded.
+
+    `detections`: for a flight that was not recorded.
+    """
     if not record["result"]:
         return verdict.failed_to_run(f"broken off after {record['sim_time_s']:.1f} s of flight", **about)
     with suppress(BagError), Bag(folder.bag) as bag:
-        return verdict.compose(record["result"], record, verdict.altitude_error_m(bag), **about)
-    return verdict.compose(record["result"], record, **about)
+        return verdict.compose(record["result"], record, verdict.altitude_error_m(bag), recorded(bag), **about)
+    return verdict.compose(record["result"], record, None, detections, **about)
 
 
 def why_unfinished(outcome: Outcome) -> str:
@@ -222,8 +228,9 @@ def fly_in_process(request: Request, mission: Mission, folder: RunFolder, about:
     from lander_runtime.messages import plain
     from lander_tools.fly import fly_mission
 
-    begin = time.monotonic()
-    flight = fly_mission(mission, record=folder.bag if request.record else None, stop_after_s=request.stop_after_s)
+    begin, log = time.monotonic(), DetectionLog()
+    bag = folder.bag if request.record else None
+    flight = fly_mission(mission, [log.observe], bag, request.stop_after_s)
     counts = RunRecord(flight.ticks, flight.sim_time_s, time.monotonic() - begin, flight.digest)
     if flight.recording_failure:
         click.echo(flight.recording_failure, err=True)
@@ -232,7 +239,7 @@ def fly_in_process(request: Request, mission: Mission, folder: RunFolder, about:
         counts.write(folder.path, LOCKSTEP, result)
     except OSError as error:
         click.echo(f"the run is over, but its record cannot be written: {error}", err=True)
-    return verdict_on(folder, counts.summary() | {"result": result}, about)
+    return verdict_on(folder, counts.summary() | {"result": result}, about, log.detections())
 
 
 def draw_report(folder: RunFolder) -> None:

@@ -61,7 +61,7 @@ class Detection(_Part):
 
     fault: str
     time_s: float
-    latency_s: float
+    latency_s: float | None  # since the fault began; null where none had been injected
     response: str
 
 

@@ -1,0 +1,59 @@
+"""What the flight software found wrong, and how long that took: for verdict.json, from a bag or as a flight goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lander_runtime.architecture import architecture
+from lander_runtime.messages import stamp_ns
+from lander_tools.bag import Bag
+from lander_tools.columns import gather
+from lander_tools.verdict import Detection
+
+_HEALTH, _EVENTS = "health_status", "events"
+
+
+@dataclass
+class DetectionLog:
+    """Keeps the first finding of each row of the table of faults, and when faults were injected."""
+
+    onsets_s: list[float] = field(default_factory=list)
+    findings: dict[str, tuple[float, str]] = field(default_factory=dict)  # row: time, s, and response
+
+    def observe(self, _tick: object, key: str, message: Any, _data: bytes = b"") -> None:
+        """Take in a message of a flight (an `Observer` of the in-process run)."""
+        if key == _HEALTH:
+            for name, response in zip(message.detections, message.responses, strict=True):
+                self.findings.setdefault(name, (stamp_ns(message) * 1e-9, response))
+        elif key == _EVENTS and message.kind == "fault_on":
+            self.onsets_s.append(stamp_ns(message) * 1e-9)
+
+    def detections(self) -> tuple[Detection, ...]:
+        """For the verdict: latency counts from the latest fault that had begun by then, and is null without one."""
+        return tuple(
+            Detection(fault=name, time_s=time_s, latency_s=self._latency_s(time_s), response=response)
+            for name, (time_s, response) in self.findings.items()
+        )
+
+    def _latency_s(self, time_s: float) -> float | None:
+        begun = [onset for onset in self.onsets_s if onset <= time_s]
+        return time_s - max(begun) if begun else None
+
+
+def recorded(bag: Bag) -> tuple[Detection, ...]:
+    """What was found in a recorded flight. Raises BagError."""
+    names = {key: architecture().topics[key].name for key in (_EVENTS, _HEALTH)}
+    messages, log = gather(bag, names.values()), DetectionLog()
+    for data in messages[names[_EVENTS]]:
+        log.observe(None, _EVENTS, bag.decode(names[_EVENTS], data))
+    for data in _telling(messages[names[_HEALTH]]):
+        log.observe(None, _HEALTH, bag.decode(names[_HEALTH], data))
+    return log.detections()
+
+
+def _telling(messages: list[bytes]) -> Iterator[bytes]:
+    """Health messages that are longer than the shortest one: they list detections."""
+    shortest = min(map(len, messages), default=0)
+    return (data for data in messages if len(data) > shortest)
