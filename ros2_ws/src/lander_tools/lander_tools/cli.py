@@ -14,6 +14,7 @@ COMMANDS = {
     "test": ("lander_tools.check", "Check everything: lint, format, types, tests."),
     "scenarios": ("lander_tools.scenarios", "List what can be flown."),
     "faults": ("lander_tools.list_faults", "List every fault that a scenario may have."),
+    "history": ("lander_tools.history.command", "Fly the landings of history with the logic of then and with ours."),
     "topics": ("lander_tools.topics", "List every topic with type, rate, publisher, subscribers."),
     "map": ("lander_tools.maps", "Make the onboard maps of a scenario."),
     "report": ("lander_tools.report", "Draw the report of a run."),

@@ -38,7 +38,7 @@ class Content:
     notes: Sequence[str] = field(default_factory=list)
 
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --card: #ffffff; --page: #f4f5f7; --ink: #1c2430; --muted: #5b6675;
   --grid: #c9ced6; --line: #e2e5ea; --link: #2563b0; --good: #1f7a4d; --fair: #a85b12; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --paper: #11161d; --card: #171e28; --page: #0d1117; --ink: #e6eaf0;
@@ -103,7 +103,7 @@ def render(content: Content) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(content.title)}</title>
-<style>{_STYLE}</style>
+<style>{STYLE}</style>
 </head>
 <body class="{content.outcome}">
 <header><div>

@@ -1,0 +1,103 @@
+"""What the page and the document say of a retold landing: the same words for both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+
+from lander_common.scenario import Figure, Scenario
+from lander_tools.history.record import Flight
+
+_NAMES = {
+    "vertical_speed_m_s": ("speed down at the ground", "m/s", 1),
+    "horizontal_speed_m_s": ("speed across at the ground", "m/s", 1),
+    "miss_m": ("from the target", "m", 0),
+    "speed_m_s": ("speed down at {:.0f} m", "m/s", 1),
+    "stopped_at_m": ("stopped above the ground at", "m", 0),
+    "believed_at_stop_m": ("altitude believed there", "m", 0),
+    "altitude_error_m": ("altitude believed too high by", "m", 0),
+    "first_range_m": ("first range at", "m", 0),
+    "deorbit_burn_s": ("deorbit burn", "s", 1),
+    "free_fall_s": ("free fall", "s", 0),
+}
+_OUTCOMES = {"success": "landed", "survivable": "landed hard", "lost": "lost", "aborted_safe": "aborted safely"}
+_SUCCESS_M_S = 2.0  # down, config/limits
+
+
+def name_of(figure: Figure) -> str:
+    """What a figure is of."""
+    return _NAMES[figure.quantity][0].format(figure.at_altitude_m)
+
+
+def flown_value(figure: Figure, value: float | None) -> str:
+    """The same quantity of a flight."""
+    _, unit, decimals = _NAMES[figure.quantity]
+    return "none" if value is None else f"{value:.{decimals}f} {unit}"
+
+
+def agreement(figure: Figure, value: float | None) -> str:
+    """How a flight agrees with history, where that can be said in a number."""
+    if figure.value is None or value is None:
+        return ""
+    if figure.within is None:
+        return "as told" if value >= figure.value else f"below {figure.value:g}"
+    return f"{100.0 * (value / figure.value - 1.0):+.0f} %"
+
+
+def of_logic(flights: Sequence[Flight], logic: str) -> list[Flight]:
+    """The flights of a logic, by seed."""
+    return sorted((flight for flight in flights if flight.logic == logic), key=lambda flight: flight.seed)
+
+
+def outcomes(flights: Sequence[Flight]) -> str:
+    """How flights ended, most frequent first."""
+    counts = Counter(_OUTCOMES[flight.outcome] for flight in flights)
+    if len(flights) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} of {len(flights)} {word}" for word, count in counts.most_common())
+
+
+def as_expected(scenario: Scenario, flights: Sequence[Flight]) -> bool:
+    """Whether every flight ended as the scenario says that it may."""
+    expected = scenario.expected
+    allowed = {} if expected is None else {"frigoris": expected.frigoris, "heritage": expected.heritage}
+    return all(flight.outcome in allowed.get(flight.logic, (flight.outcome,)) for flight in flights)
+
+
+def ending(flight: Flight) -> str:
+    """The end of a flight in a phrase."""
+    word = _OUTCOMES[flight.outcome]
+    if flight.outcome == "aborted_safe" or flight.vertical_speed_m_s == 0.0:
+        return f"{word}: {flight.reason}"
+    return (
+        f"{word}: {flight.vertical_speed_m_s:.1f} m/s down, {flight.horizontal_speed_m_s:.1f} m/s across, "
+        f"tilt {flight.tilt_deg:.0f} deg, {_length(flight.miss_m)} from the target"
+    )
+
+
+def noticed(flights: Sequence[Flight]) -> str:
+    """What was noticed first, how late, and what was done."""
+    found = [flight.detection for flight in flights if flight.detection is not None]
+    if not found:
+        return "nothing to notice"
+    checks = Counter(detection.check for detection in found)
+    responses = Counter(detection.response for detection in found if detection.response != "none")
+    latencies = [detection.latency_s for detection in found]
+    did = f"; response: {responses.most_common(1)[0][0]}" if responses else ""
+    late = f"{median(latencies):.1f} s" + (f" (worst {max(latencies):.1f} s)" if len(found) > 1 else "")
+    return f"{checks.most_common(1)[0][0]} after {late}{did}"
+
+
+def margin(flights: Sequence[Flight]) -> str:
+    """What was left of the limits in the worst flight that landed."""
+    landed = [flight for flight in flights if flight.landed]
+    if not landed:
+        return "none"
+    spare = _SUCCESS_M_S - max(flight.vertical_speed_m_s for flight in landed)
+    left = min(flight.propellant_left_kg for flight in landed)
+    return f"{spare:.1f} m/s of speed, {left:.0f} kg of propellant"
+
+
+def _length(metres: float) -> str:
+    return f"{metres:.0f} m" if metres < 1000.0 else f"{metres / 1e3:.1f} km"

@@ -1,0 +1,143 @@
+"""The retelling: figures of history are taken from a flight as they are defined, and the page opens offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lander_common.scenario import Figure, Scenario
+from lander_flight.phases import Phase
+from lander_runtime.config import config_root
+from lander_runtime.messages import Message, zeros
+from lander_tools.history import document, page, telling
+from lander_tools.history.figures import measured
+from lander_tools.history.flight_log import COLUMNS, FlightLog
+from lander_tools.history.record import Curve, Detection, Flight, append_flights, read_flights
+from lander_tools.history.retell import landings
+
+M1 = "hakuto_m1_crater_rim"
+
+
+def figure(quantity: str, at_altitude_m: float | None = None, value: float | None = None) -> Figure:
+    within = None if value is None else 0.15
+    told = {"published": "so", "source": "here", "mark": "sourced"}
+    return Figure.model_validate(
+        {"quantity": quantity, "at_altitude_m": at_altitude_m, "value": value, "within": within, **told}
+    )
+
+
+def fall(height_m: float = 5000.0, g: float = 1.62) -> FlightLog:
+    """Burning at rest at a height for ten seconds while 0 is believed, then free fall."""
+    log = FlightLog()
+    for time in np.arange(0.0, 200.0, 0.1):
+        falling = max(time - 10.0, 0.0)
+        altitude = height_m - 0.5 * g * falling**2
+        values = {
+            "time_s": time,
+            "altitude_m": max(altitude, 0.0),
+            "down_m_s": g * falling if altitude > 0.0 else 0.0,
+            "thrust_n": 650.0 if time <= 10.0 else 0.0,
+            "phase": float(Phase.TERMINAL),
+        }
+        log.rows.append(tuple(values.get(name, 0.0) for name in COLUMNS))
+    return log
+
+
+def result(**fields: float) -> Message:
+    made = zeros("lander_interfaces/msg/LandingResult")
+    made.touched_down = True
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_figures_of_a_free_fall_are_those_of_the_closed_form() -> None:
+    log = fall()
+    assert measured(figure("stopped_at_m"), log, result()) == 5000.0
+    assert measured(figure("believed_at_stop_m"), log, result()) == 0.0
+    assert measured(figure("free_fall_s"), log, result()) == pytest.approx((2 * 5000.0 / 1.62) ** 0.5, abs=0.2)
+    expected = (2 * 1.62 * (5000.0 - 1000.0)) ** 0.5
+    assert measured(figure("speed_m_s", 1000.0), log, result()) == pytest.approx(expected, abs=0.2)
+    assert measured(figure("miss_m"), log, result(miss_m=7.0)) == 7.0
+    assert measured(figure("first_range_m"), log, result()) is None
+
+
+def test_agreement_is_said_as_a_difference_or_as_a_bound() -> None:
+    assert telling.agreement(figure("miss_m", value=100.0), 110.0) == "+10 %"
+    bound = figure("miss_m").model_copy(update={"value": 100.0})
+    assert (telling.agreement(bound, 130.0), telling.agreement(bound, 90.0)) == ("as told", "below 100")
+    assert telling.agreement(figure("miss_m"), 5.0) == ""
+
+
+def flight(logic: str, seed: int, outcome: str) -> Flight:
+    curve = Curve(
+        time_s=[0.0, 100.0, 200.0],
+        altitude_m=[9000.0, 900.0, 0.0],
+        believed_altitude_m=[8000.0, 800.0, 0.0],
+        down_m_s=[90.0, 30.0, 1.0],
+        across_m_s=[500.0, 10.0, 0.0],
+    )
+    return Flight(
+        scenario=M1,
+        logic=logic,
+        seed=seed,
+        outcome=outcome,
+        reason="<why>",
+        vertical_speed_m_s=1.2,
+        horizontal_speed_m_s=0.1,
+        tilt_deg=0.5,
+        miss_m=1500.0,
+        end_s=200.0,
+        propellant_left_kg=50.0,
+        figures=[None, 1.0, 2.0, 3.0],
+        detection=Detection(check="range_rejected", time_s=20.0, latency_s=3.0 * seed, response="re-admit"),
+        curve=curve if seed == 1 else None,
+    )
+
+
+FLIGHTS = [flight("heritage", 1, "lost"), flight("frigoris", 1, "success"), flight("frigoris", 2, "lost")]
+
+
+def test_flights_are_kept_and_read_back(tmp_path: Path) -> None:
+    append_flights(tmp_path / "kept.jsonl", FLIGHTS)
+    assert read_flights(tmp_path / "kept.jsonl") == FLIGHTS
+    assert read_flights(tmp_path / "nothing.jsonl") == []
+
+
+def test_what_is_told_counts_outcomes_latencies_and_margins() -> None:
+    ours = telling.of_logic(FLIGHTS, "frigoris")
+    assert telling.outcomes(ours) == "1 of 2 landed, 1 of 2 lost"
+    assert telling.noticed(ours) == "range_rejected after 4.5 s (worst 6.0 s); response: re-admit"
+    assert telling.margin(ours) == "0.8 m/s of speed, 50 kg of propellant"
+    assert telling.ending(ours[0]).endswith("1.5 km from the target")
+    scenario = landings()[M1]
+    assert telling.as_expected(scenario, FLIGHTS[:2])
+    assert not telling.as_expected(scenario, FLIGHTS)
+
+
+def test_the_page_opens_offline_and_tells_every_flown_landing(tmp_path: Path) -> None:
+    text = page.write(landings(), FLIGHTS, tmp_path).read_text()
+    assert landings()[M1].history in text.replace("&#x27;", "'")
+    assert text.count("<svg") == 1
+    assert "src=" not in text
+    assert "<script" not in text
+    assert not [line for line in text.splitlines() if 'href="http' in line]
+    assert (tmp_path / f"{M1}.png").is_file()
+
+
+def test_the_document_has_a_chapter_for_every_flown_landing() -> None:
+    text = document.render(landings(), FLIGHTS)
+    assert f"## {M1}" in text
+    assert "| stopped above the ground at | about 5 km (sourced: ispace, 26 May 2023) | none |" in text
+
+
+def test_every_scenario_of_the_library_tells_its_history() -> None:
+    told: dict[str, Scenario] = landings()
+    untold = {path.stem for path in (config_root() / "scenario").glob("*.yaml")} - set(told)
+    assert untold <= {"nominal", "nominal_trn", "apex1_nominal"}
+    for scenario in told.values():
+        assert scenario.landing is not None
+        assert scenario.expected is not None
+        assert len(scenario.history) > 100
