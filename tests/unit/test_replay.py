@@ -150,6 +150,10 @@ def test_a_record_that_begins_late_or_has_a_gap_says_so(flown: Path, tmp_path: P
     late = call(rewritten(tmp_path / "late", ticks(range(10, 100))), *told)
     assert late.exit_code == 2
     assert "begins at tick 10" in late.output
+    ragged = [*ticks(range(60)), *(each for each in ticks(range(60, 67)) if each.topic == "/imu/increments")]
+    cut = call(rewritten(tmp_path / "ragged", iter(ragged)), *told)
+    assert cut.exit_code == 0, cut.output
+    assert "ends before tick 60, 1.200 s" in cut.output
     both = [*ticks(range(60)), *ticks(range(80, 100))]
     gap = call(rewritten(tmp_path / "gap", iter(both)), *told)
     assert gap.exit_code == 0, gap.output

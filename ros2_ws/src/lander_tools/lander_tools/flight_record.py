@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lander_runtime.architecture import Architecture, Topic, architecture
+from lander_runtime.architecture import EVENT, Architecture, Topic, architecture
 from lander_runtime.messages import NANOSECONDS, NodeEvent, peek_stamp_ns, peek_tick, typestore
 from lander_runtime.subsystem import Tick
 from lander_tools.bag import Bag, BagError
@@ -30,8 +30,8 @@ class FlightRecord:
         self._stack = ExitStack()
         self._stamps_ns: dict[int, int] = {}
         self.bag = self._read(path)
-        self.ticks = self._whole_ticks()
         self.absences = self._absences()
+        self.ticks = self._complete(self._without_gap())
 
     def __enter__(self) -> FlightRecord:
         return self
@@ -93,7 +93,7 @@ class FlightRecord:
         if key != "node_events":  # which have the tick that their sender knew of
             self._stamps_ns[tick] = peek_stamp_ns(data)
 
-    def _whole_ticks(self) -> list[Tick]:
+    def _without_gap(self) -> list[Tick]:
         """The ticks from the first on, as long as none is missing."""
         numbers = sorted(self._stamps_ns)
         ticks: list[Tick] = []
@@ -106,6 +106,24 @@ class FlightRecord:
                 break
             stamp_ns = self._stamps_ns[number]
             ticks.append(Tick(number, stamp_ns, stamp_ns - ticks[-1].stamp_ns if ticks else 0))
+        return ticks
+
+    def _complete(self, ticks: list[Tick]) -> list[Tick]:
+        """The ticks up to the first at which a topic is due that ended before: where a bag is cut, topics end raggedly."""
+        catalogue = architecture()
+        last = {key: max(by_tick) for key, by_tick in self.messages.items()}
+        regular = [topic for topic in _ours(catalogue) if topic.key in last and topic.period_ns != EVENT]
+        ends = min((last[topic.key] for topic in regular), default=0)
+        for number, tick in enumerate(ticks):
+            for topic in regular if tick.seq > ends else ():
+                publisher = catalogue.publisher_of(topic)
+                if tick.seq <= last[topic.key] or not topic.is_due(tick.previous_ns, tick.stamp_ns):
+                    continue
+                if publisher is None or not self.is_absent(publisher, tick.seq):
+                    self.notes.append(
+                        f"{topic.name} ends before tick {tick.seq}, {tick.time_s:.3f} s: so does the replay"
+                    )
+                    return ticks[:number]
         return ticks
 
     def _absences(self) -> dict[str, list[tuple[int, int]]]:

@@ -198,6 +198,7 @@ def write(verdict: Verdict, path: Path) -> None:
         half.write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
         half.replace(path)
     except OSError as error:
+        half.unlink(missing_ok=True)
         raise VerdictError(f"{path} cannot be written: {error.strerror}") from None
 
 
