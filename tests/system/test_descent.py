@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.system import runs
 
 from lander_common.mission import resolve
@@ -13,6 +14,7 @@ from lander_tools.bag import Bag
 from lander_tools.columns import gather
 from lander_tools.diff import compare
 from lander_tools.fly import fly
+from lander_tools.replay import command as replay
 from lander_tools.sequence import check_sequence
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # a whole landing, also on a busy machine
@@ -76,6 +78,22 @@ def test_a_lost_payload_manager_does_not_stop_the_descent(tmp_path: Path) -> Non
     (lost,) = record["nodes_lost"]
     assert lost["node"] == "payload_manager"
     assert 0 < lost["tick"] <= record["ticks"]
+
+
+def test_a_killed_recorder_costs_the_end_of_the_bag_and_not_the_flight(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    process = runs.start(out, "--stop-after", "40")
+    victim = runs.node_process(process, "recorder")
+    runs.wait_for_file(out / "bag" / "bag.mcap", 500_000)
+    victim.kill()
+    _, output = runs.finish(process)
+    record = runs.record(out)
+    assert record["sim_time_s"] >= 40.0, output
+    assert [lost["node"] for lost in record["nodes_lost"]] == ["recorder"]
+    assert "lander recover" in output
+    replayed = CliRunner().invoke(replay, [str(out), "--no-record"])
+    assert replayed.exit_code == 0, replayed.output
+    assert "lost: " in replayed.output
 
 
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:

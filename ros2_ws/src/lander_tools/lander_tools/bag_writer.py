@@ -7,6 +7,7 @@ gets there), and a flush on demand.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from io import SEEK_END, BytesIO
@@ -25,6 +26,7 @@ ROSBAG2_VERSION: Literal[9] = 9  # what ROS 2 Jazzy writes
 DESCRIPTION_RECORD = "frigoris"  # name of the MCAP metadata record that says what was flown
 _METADATA_OPCODE = 0x0C
 _CRC_OFFSET = 9 + 24  # from the beginning of a chunk record: opcode and length, start and end time, uncompressed size
+_ROOM = 64 * 1024  # bytes, for the record and the verdict of a run whose bag fills the disk
 _FOREVER = QosTime(9223372036, 854775807)  # what rosbag2 writes for an infinite duration
 
 
@@ -103,9 +105,12 @@ class BagWriter:
         self._writer.close()
 
     def abandon(self) -> None:
-        """Close the file as it is, without an index."""
+        """Close the file without an index, and give up its end: a full disk then has room for the verdict."""
         with suppress(OSError, ValueError):  # what could not be written before cannot be written now
             self._writer.abort()
+        with suppress(OSError):
+            size = self._storage.path.stat().st_size
+            os.truncate(self._storage.path, size - _ROOM if size > 2 * _ROOM else size)
 
 
 def offered_qos(profile: QosProfile) -> Qos:

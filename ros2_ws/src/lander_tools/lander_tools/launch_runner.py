@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from lander_tools.launch_file import ProcessPlan
 
@@ -153,13 +153,13 @@ class Runner:
             del self._running[plan.name]
             return transport.get_returncode() or 0
 
-    def _relay(self, plan: ProcessPlan, line: str, log: IO[str]) -> None:
+    def _relay(self, plan: ProcessPlan, line: str, log: Callable[[str], None]) -> None:
         values = progress_values(line)
         if values is not None:
             self._begun = True
             self._display.progress(values)
             return
-        log.write(line + "\n")
+        log(line)
         if plan.output != "log" and not self._closing:
             self._display.line(plan.name, line)
 
@@ -321,8 +321,14 @@ async def _wait(event: asyncio.Event, timeout_s: float) -> None:
 
 
 @contextmanager
-def _log(folder: Path | None, name: str) -> Iterator[IO[str]]:
+def _log(folder: Path | None, name: str) -> Iterator[Callable[[str], None]]:
+    """Writes lines to the log of a process. A full disk ends the log, not the run."""
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{name}.log" if folder else os.devnull, "a", encoding="utf-8", buffering=1) as log:
+    with open(folder / f"{name}.log" if folder else os.devnull, "ab", buffering=0) as file:
+
+        def log(line: str) -> None:
+            with suppress(OSError):
+                file.write(f"{line}\n".encode())
+
         yield log
