@@ -7,6 +7,7 @@ them, over all of navigation's uncertainty.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import hypot, radians
 from typing import ClassVar
@@ -30,6 +31,9 @@ from lander_runtime.messages import NANOSECONDS, Message, NavigationState, TrnFi
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 Array = NDArray[np.float64]
+
+
+Watcher = Callable[[Message, NDArray[np.uint8], Message], None]  # frame, its pixels, fix
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Trn(Subsystem):
         self._offset = np.zeros(3)  # the last fix less navigation, m in site
         self._fixed_ns: int | None = None  # time of its image
         self._pending: Pending | None = None
+        self.watch: Watcher | None = None  # is shown every image and what came of it, if set; for people
         self._motion = MotionMeter(self._matcher, self._parameters.motion.below_m)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
@@ -84,6 +89,8 @@ class Trn(Subsystem):
             self._fixed_ns = at_ns
         pose = sighting.fit.steady if sighting.fit is not None else expected.pose
         _add_motion(message, self._motion.measure(Frame(at_ns, image.head, Pyramid(pixels), pose)))
+        if self.watch:
+            self.watch(image, pixels, message)
         return Pending(at_ns + round(took_s * NANOSECONDS), message)
 
     def _tracks(self, at_ns: int, navigation: Message) -> bool:
@@ -117,8 +124,8 @@ class Trn(Subsystem):
         message = _about(_nothing(sighting.outcome.value), image)
         message.patches, message.matches = sighting.searched, int(sighting.members.sum())
         message.log10_chance = sighting.log10_chance
-        message.u_px, message.v_px = sighting.pixels.T.astype(np.float32)
-        message.residual_u_px, message.residual_v_px = sighting.residuals_px.T.astype(np.float32)
+        message.u_px, message.v_px = np.ascontiguousarray(sighting.pixels.T, np.float32)
+        message.residual_u_px, message.residual_v_px = np.ascontiguousarray(sighting.residuals_px.T, np.float32)
         message.matched = sighting.members
         if sighting.view is not None:
             message.posting_m, message.zone_spacing_m = (

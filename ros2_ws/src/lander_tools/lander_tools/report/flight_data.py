@@ -32,7 +32,16 @@ _LEAD_IN_S, _LEAD_OUT_S = 20.0, 12.0  # shown before the powered descent and aft
 _FIELDS = {
     "truth": [
         *("r_lander_site", "v_lander_site", "r_lander_mci", "q_site_body", "q_mci_body", "w_mci_body", "altitude_m"),
-        *("propellant_kg", "rcs_propellant_kg", "main_thrust_n", "assist_thrust_n", "contact", "mass_kg", "step_ns"),
+        *(
+            "r_com_body",
+            "propellant_kg",
+            "rcs_propellant_kg",
+            "main_thrust_n",
+            "assist_thrust_n",
+            "contact",
+            "mass_kg",
+            "step_ns",
+        ),
     ],
     "navigation_state": [
         *("r_lander_site", "v_lander_site", "q_mci_body", "altitude_m", "r_sigma_site_m", "v_sigma_site_m_s"),
@@ -45,7 +54,7 @@ _FIELDS = {
     "health_status": ["overall", "checks", "verdicts"],
     "payload_status": ["total_power_w", "power_budget_w"],
 }
-_DECODED = ("events", "node_events", "result")
+_DECODED = ("events", "node_events", "result", "trn_fix")
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,9 @@ class FlightData:
     range: Columns
     health: Columns
     payload: Columns
+    fixes: list[Any] = field(default_factory=list)  # TrnFix messages
+    frames: list[Any] = field(default_factory=list)  # a few pictures with their fixes, see `trn_plots`
+    camera_body: Array = field(default_factory=lambda: np.zeros((1, 3)))  # heads of the camera in body, m
     events: list[Event] = field(default_factory=list)
     result: dict[str, Any] = field(default_factory=dict)  # the fields of LandingResult; empty where the run has none
 
@@ -160,6 +172,7 @@ def read_flight(bag: Bag) -> FlightData:
         range=tables["range"],
         health=tables["health_status"],
         payload=tables["payload_status"],
+        fixes=decoded["trn_fix"],
         events=sorted(events, key=lambda event: event.time_s),
         result=plain(decoded["result"][-1]) if decoded["result"] else {},
     )

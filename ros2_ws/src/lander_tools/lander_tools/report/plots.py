@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from lander_terrain import Terrain
-from lander_tools.report import control_plots, descent_plots, ground_plots, navigation_plots, timeline_plots
+from lander_tools.report import control_plots, descent_plots, ground_plots, navigation_plots, timeline_plots, trn_plots
 from lander_tools.report.flight_data import FlightData
 
 
@@ -110,6 +110,29 @@ PLOTS = (
         "the filter expected of it, in the colour of navigation's verdict (beyond 30 it is drawn at 30).",
         _plain(navigation_plots.ranges),
         ("range", "state"),
+    ),
+    Plot(
+        "fixes",
+        "Terrain-relative navigation: fixes",
+        "Place of the camera by each fix less the true one, with 3-sigma of the fix, the registration and the heights "
+        "of the map together; patches searched and those that agree (red: an image without a fix); their residuals.",
+        _plain(trn_plots.fixes_over_time),
+        ("fixes", "frames"),
+    ),
+    Plot(
+        "views",
+        "Terrain-relative navigation: ground track on the map",
+        "Where the patches were that gave each fix, by the zone of the map that they were found in, and the true track.",
+        _plain(trn_plots.views_on_the_map),
+        ("fixes", "frames"),
+    ),
+    Plot(
+        "frames",
+        "Terrain-relative navigation: what the camera saw",
+        "Patches of the map found in the image: green where they agree on one pose, red where they do not; residuals "
+        "in yellow, enlarged.",
+        _plain(trn_plots.frames),
+        ("frames",),
     ),
     Plot(
         "health",

@@ -8,14 +8,16 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
 
 from lander_tools import verdict as verdicts
 from lander_tools.bag import Bag
 from lander_tools.report import key_figures, page, style
-from lander_tools.report.flight_data import FlightData, read_flight
+from lander_tools.report.flight_data import Array, FlightData, read_flight
 from lander_tools.report.ground_plots import terrain_of
 from lander_tools.report.plots import PLOTS
+from lander_tools.report.trn_plots import read_frames
 from lander_tools.run_folder import RunFolder
 from lander_tools.verdict import Verdict
 
@@ -30,7 +32,9 @@ def write_report(folder: RunFolder) -> Path:
     with Bag(folder.path) as bag:
         flight = read_flight(bag)
         place = bag.path
+        flight.frames = read_frames(bag, flight.fixes, flight.truth)
     config = folder.read_config()
+    flight.camera_body = _camera_body(config)
     verdict = verdicts.read(folder.verdict) if folder.verdict.is_file() else None
     folder.plots.mkdir(parents=True, exist_ok=True)
     content = page.Content(
@@ -53,10 +57,21 @@ def draw_plots(flight: FlightData, config: Mapping[str, Any], folder: Path) -> l
     sections = []
     with style.applied():
         for plot in PLOTS:
-            if all(len(getattr(flight, table)["time_s"]) for table in plot.needs):
+            if all(_rows(getattr(flight, table)) for table in plot.needs):
                 svg = style.save(plot.draw(flight, terrain), plot.name, folder)
                 sections.append(page.Section(plot.name, plot.title, plot.caption, svg))
     return sections
+
+
+def _rows(table: Any) -> int:
+    """Of a table, or of a list of messages."""
+    return len(table["time_s"]) if isinstance(table, dict) else len(table)
+
+
+def _camera_body(config: Mapping[str, Any]) -> Array:
+    """Where the heads of the camera sit in body, m."""
+    heads = config.get("camera", {}).get("geometry", {}).get("heads", [])
+    return np.array([head["position_m"] for head in heads] or [[0.0, 0.0, 0.0]], float)
 
 
 def _title(flight: FlightData, config: Mapping[str, Any]) -> str:
