@@ -87,7 +87,9 @@ class Trn(Subsystem):
         if sighting.fit is not None:
             self._offset = self._offset + sighting.fit.steady.r_site - expected.pose.r_site
             self._fixed_ns = at_ns
-        pose = sighting.fit.steady if sighting.fit is not None else expected.pose
+        # Attitudes as the gyros carry them: their error is the same in both images, that of two fits is not.
+        r_site = sighting.fit.steady.r_site if sighting.fit is not None else expected.pose.r_site
+        pose = CameraPose(r_site, expected.pose.R_site_optical)
         _add_motion(message, self._motion.measure(Frame(at_ns, image.head, Pyramid(pixels), pose)))
         if self.watch:
             self.watch(image, pixels, message)

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 _GROUND_STEPS = 4  # of meeting the ground along the boresight
+_LARGEST_GAP = 0.02  # share of the view that may be missing in acquisition
 
 
 class Outcome(Enum):
@@ -171,21 +172,24 @@ class TrnMatcher:
             return None
         e, n, distance = ground
         across = p.view_share * min(self._lens.width_px, self._lens.height_px) * distance / self._lens.focal_px
-        posting = across / p.cells
-        zone = self._reader.zone(e, n, posting)
+        zone = self._reader.zone(e, n, across / p.cells)
         if zone is None:
             return None
+        posting = max(across / p.cells, float(zone[SPACING]))
+        cells = int(across / posting)
         away_m = p.search_sigma * hypot(expected.across_m, float(zone[REGISTRATION]))
-        margin = ceil(min(away_m, p.largest_m) / posting)
-        around = self._read(Window.about(e, n, p.cells + 2 * margin, posting), zone, expected.pose)
-        middle = Window.about(e, n, p.cells, posting)
-        inside = around.heights[margin : margin + p.cells, margin : margin + p.cells]
+        margin = min(ceil(min(away_m, p.largest_m) / posting), p.largest_cells)
+        if cells < p.least_cells:
+            return None
+        around = self._read(Window.about(e, n, cells + 2 * margin, posting), zone, expected.pose)
+        middle = Window.about(e, n, cells, posting)
+        inside = around.heights[margin : margin + cells, margin : margin + cells]
         seen = self._rectify(pyramid, expected.pose, middle, inside)
-        if np.isnan(seen).mean() > 0.02:
+        if np.isnan(seen).mean() > _LARGEST_GAP:
             return None
         view = np.nan_to_num(seen, nan=float(np.nanmean(seen)))
         scores = cv2.matchTemplate(np.nan_to_num(around.expected), view, cv2.TM_CCOEFF_NORMED)
-        peaks = highest(scores, p.candidates, p.cells // 8)
+        peaks = highest(scores, p.candidates, cells // 8)
         return [(score, ((j - margin) * posting, (i - margin) * posting)) for score, i, j in peaks]
 
     # Tracking

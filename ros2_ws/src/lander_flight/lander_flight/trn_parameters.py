@@ -58,6 +58,8 @@ class AcquisitionParameters(Parameters):
     """The search over all of navigation's uncertainty."""
 
     cells: Annotated[int, Field(ge=48, le=256)]  # of the view, along each side, that are searched for as one
+    least_cells: Annotated[int, Field(ge=16)]  # fewer, and the map is too coarse for what the camera sees
+    largest_cells: Annotated[int, Field(ge=64, le=2048)]  # that are searched on either side
     view_share: Fraction
     search_sigma: Positive  # of navigation's uncertainty
     largest_m: Positive  # of that, on either side
