@@ -18,6 +18,7 @@ from lander_runtime.messages import (
     GuidanceCommand,
     NodeEvent,
     RangeMeasurement,
+    TrnFix,
     encode,
     header_message,
     time_message,
@@ -122,6 +123,7 @@ class Maker:
         self.mass_kg = 776.0
         self.last_phase = -1
         self.contact = False
+        self.shown: State | None = None  # at the last picture
 
     def messages(self) -> Iterator[tuple[int, str, bytes]]:
         """Stamp, topic key and CDR bytes of every message, in order."""
@@ -218,6 +220,28 @@ class Maker:
         message.range_m = state.altitude_m / max(cos(state.tilt_rad * 0.5), 0.3) if message.valid else 0.0
         message.signal_db = 30.0 - 20.0 * atan2(state.altitude_m, 10000.0)
         message.time_of_validity = time_message(max(state.stamp_ns - 20_000_000, 0))
+
+    def _image(self, message: Any, state: State) -> None:
+        message.valid, message.width, message.height = True, 64, 64
+        message.data = self.random.integers(40, 200, 64 * 64).astype(np.uint8)
+        self.shown = state
+
+    def _trn_fix(self, message: Any, state: State) -> None:
+        message.valid = state.stamp_ns % 1_000_000_000 == 300_000_000
+        message.reason = TrnFix.FIX if message.valid else TrnFix.WAITING
+        count = 16 * message.valid
+        message.u_px, message.v_px, message.residual_u_px, message.residual_v_px = self.random.uniform(
+            5.0, 60.0, (4, count)
+        ).astype(np.float32)
+        message.matched = np.arange(count) > 2
+        if message.valid:
+            message.time_of_validity = time_message(self.shown.stamp_ns)
+            message.r_camera_site = self.shown.r_site + 4.0 * self.random.standard_normal(3)
+            message.covariance = np.diag([9.0, 9.0, 4.0, 1e-8, 1e-8, 1e-8]).ravel()
+            message.scene_map_m = self.shown.r_site[:2].copy()
+            message.patches, message.matches, message.residual_px, message.log10_chance = 20, 13, 0.3, -25.0
+            message.zone_spacing_m = 20.0 if state.share < 0.5 else 2.0
+            message.registration_m, message.height_sigma_m = 5.0, 2.0
 
     def _guidance_command(self, message: Any, state: State) -> None:
         message.phase = state.phase
