@@ -22,6 +22,7 @@ from lander_terrain.terrain import Terrain
 
 Array = NDArray[np.float64]
 Pool = NDArray[np.float32]  # all slots one after the other, each LAYERS times AREA samples
+Slots = NDArray[np.int64]  # (levels, WINDOW, WINDOW, 3): row, column and slot, at row and column modulo WINDOW
 Key = tuple[int, int, int]  # level, row, column
 
 TILE = 256  # samples to a side
@@ -33,17 +34,13 @@ LAYERS = 2
 NO_TILE = -1
 WINDOW = 16  # tiles to a side of the part of a level that can be looked up at a time
 
-_SUNWARD = (
-    48  # samples towards the Sun that may throw their shadow into a tile; what stands further off is taken from ...
-)
-_COARSER = 2  # ... levels this much coarser
+_SUNWARD = 48  # samples towards the Sun that may throw their shadow into a tile; beyond, those of the next level
+_SHADOWS = 128  # tiles of shadow heights that are kept: more than a tile asks for, through all levels
 _TOP_M = 1000.0  # spacing of the coarsest tiles that throw shadows, at least
 _BASELINE = 1.5  # spacings: what is left out is too small for the grid
 _ROCKS_BELOW_M = 0.6  # spacing from which on rocks are too small to matter
 _ROCK_SAMPLES = 2.0  # smallest rock, in spacings
 _ROCK_HEIGHT = 0.5  # over diameter (estimate: half-buried)
-
-
 _HALF, _TWO = np.float32(0.5), np.float32(2.0)
 
 
@@ -51,10 +48,28 @@ class TileData(NamedTuple):
     """Tiles as numbers, for use inside numba code."""
 
     pool: Pool
-    slots: NDArray[
-        np.int64
-    ]  # (levels, WINDOW, WINDOW, 3) at (row modulo WINDOW, column modulo WINDOW): row, column, slot or -1
+    slots: Slots
     spacings: Array  # (levels,), m
+
+
+class _Grid(NamedTuple):
+    """A part of the ground."""
+
+    level: int
+    spacing: float  # m
+    east: float  # of the south-west sample, m
+    north: float
+    rows: int
+    columns: int
+
+
+class _Ground(NamedTuple):
+    """What is on a grid, each of shape (rows, columns), and the Sun over it."""
+
+    heights: Array  # m
+    freshness: Array
+    shadows: Array  # shadow heights, m
+    sun: Array  # unit vector in the local frame of the middle, shape (3,)
 
 
 class LitTiles:
@@ -79,9 +94,8 @@ class LitTiles:
             spacings=self._spacings[:levels].copy(),
         )
         self._kept: OrderedDict[Key, int] = OrderedDict()  # slot of each tile, the longest unused first
-        self._capacity = capacity
         self._free = list(range(capacity))
-        self._shadows: OrderedDict[Key, Array] = OrderedDict()
+        self._shadows: OrderedDict[Key, NDArray[np.float32]] = OrderedDict()
 
     def show(self, wanted: Iterable[Key]) -> int:
         """Make just these tiles available in `data`; return how many had to be computed.
@@ -108,49 +122,66 @@ class LitTiles:
 
     def tile(self, key: Key) -> NDArray[np.float32]:
         """Heights and light of a tile, shape (2, SIZE, SIZE): rows to the north, columns to the east, from the apron's corner."""
-        level, row, column = key
-        spacing = float(self._spacings[level])
-        corner = ((column * TILE - APRON) * spacing, (row * TILE - APRON) * spacing)
-        heights, light = self.lit_grid(level, corner, (SIZE, SIZE))
-        return np.array([heights, light], np.float32)
+        grid = self._tile_grid(key)
+        ground = self._shaded(grid)
+        self._keep_shadows(key, ground.shadows)
+        return np.array([ground.heights, self._light(grid, ground)], np.float32)
 
     def lit_grid(self, level: int, corner_m: tuple[float, float], shape: tuple[int, int]) -> tuple[Array, Array]:
         """Heights, m, and light on a grid of the spacing of a level, from its south-west sample (e, n), m."""
-        spacing = float(self._spacings[level])
-        sun = self._local_sun(corner_m, spacing, shape)
-        heights, freshness, shadows, (top, left) = self._shaded(level, corner_m, shape, sun)
-        inside = slice(top, top + shape[0]), slice(left, left + shape[1])
-        heights, freshness, shadows = (np.ascontiguousarray(grid[inside]) for grid in (heights, freshness, shadows))
-        albedo = arrays.albedo_grid(self._terrain.data, corner_m[0], corner_m[1], spacing, freshness)
-        softness = spacing * sun[2] / hypot(sun[0], sun[1])  # a shadow's edge is a sample wide
-        return heights, albedo * np.clip((heights - shadows) / softness + 0.5, 0.0, 1.0)
+        grid = _Grid(level, float(self._spacings[level]), *corner_m, *shape)
+        ground = self._shaded(grid)
+        return ground.heights, self._light(grid, ground)
 
-    def _local_sun(self, corner_m: tuple[float, float], spacing: float, shape: tuple[int, int]) -> Array:
-        """Towards the Sun in the middle of a grid."""
-        e, n = corner_m[0] + 0.5 * spacing * shape[1], corner_m[1] + 0.5 * spacing * shape[0]
-        return local_sun(self._terrain.data.radius, e, n, self._sun_site)
-
-    def _shaded(
-        self, level: int, corner_m: tuple[float, float], shape: tuple[int, int], sun: Array
-    ) -> tuple[Array, Array, Array, tuple[int, int]]:
-        """Heights, freshness and shadow heights on a grid that reaches further towards the Sun, and where it begins."""
+    def _tile_grid(self, key: Key) -> _Grid:
+        level, row, column = key
         spacing = float(self._spacings[level])
+        east, north = (column * TILE - APRON) * spacing, (row * TILE - APRON) * spacing
+        return _Grid(level, spacing, east, north, SIZE, SIZE)
+
+    def _light(self, grid: _Grid, ground: _Ground) -> Array:
+        """Albedo times the share of the Sun that is not hidden."""
+        albedo = arrays.albedo_grid(self._terrain.data, grid.east, grid.north, grid.spacing, ground.freshness)
+        softness = grid.spacing * ground.sun[2] / hypot(ground.sun[0], ground.sun[1])  # an edge is a sample wide
+        lit = np.clip((ground.heights - ground.shadows) / softness + 0.5, 0.0, 1.0)
+        return np.asarray(albedo * lit)
+
+    def _shaded(self, grid: _Grid) -> _Ground:
+        """Ground and shadows on a grid: of one that reaches further towards the Sun, what is asked for."""
+        middle = (
+            grid.east + 0.5 * grid.spacing * grid.columns,
+            grid.north + 0.5 * grid.spacing * grid.rows,
+        )
+        sun = local_sun(self._terrain.data.radius, *middle, self._sun_site)
         top, left = (_SUNWARD if part < 0.0 else 0 for part in (sun[1], sun[0]))
-        rows, columns = shape[0] + _SUNWARD, shape[1] + _SUNWARD
-        east, north = corner_m[0] - left * spacing, corner_m[1] - top * spacing
+        east, north = grid.east - left * grid.spacing, grid.north - top * grid.spacing
+        wide = _Grid(grid.level, grid.spacing, east, north, grid.rows + _SUNWARD, grid.columns + _SUNWARD)
+        heights, freshness = self._relief(wide)
+        shadows = self._edge_shadows(wide, sun)
+        cast_shadows(heights, shadows, grid.spacing, sun)
+        inside = slice(top, top + grid.rows), slice(left, left + grid.columns)
+        heights, freshness, shadows = (np.ascontiguousarray(values[inside]) for values in (heights, freshness, shadows))
+        return _Ground(heights, freshness, shadows, sun)
+
+    def _relief(self, grid: _Grid) -> tuple[Array, Array]:
+        """Heights, m, with rocks, and freshness."""
+        _, spacing, east, north, rows, columns = grid
         heights, freshness = np.empty((rows, columns)), np.empty((rows, columns))
         arrays.relief_grid(self._terrain.data, east, north, spacing, heights, freshness, _BASELINE * spacing)
         if spacing < _ROCKS_BELOW_M:
-            bounds = (east, east + columns * spacing, north, north + rows * spacing)
-            _add_rocks(heights, self._terrain.rocks(bounds), east, north, spacing)
-        shadows = np.full((rows, columns), UNSHADED)
-        row, column = (0 if part < 0.0 else -1 for part in (sun[1], sun[0]))  # the edges towards the Sun
-        e = np.asarray(east + spacing * np.arange(columns), float)
-        n = np.asarray(north + spacing * np.arange(rows), float)
-        shadows[row] = self._shadow_heights(level + _COARSER, e, np.full(columns, n[row]))
-        shadows[:, column] = self._shadow_heights(level + _COARSER, np.full(rows, e[column]), n)
-        cast_shadows(heights, shadows, spacing, sun)
-        return heights, freshness, shadows, (top, left)
+            rocks = self._terrain.rocks((east, east + columns * spacing, north, north + rows * spacing))
+            _add_rocks(heights, rocks, east, north, spacing)
+        return heights, freshness
+
+    def _edge_shadows(self, grid: _Grid, sun: Array) -> Array:
+        """A grid of shadow heights, m, of which only the two edges towards the Sun are known: from the next level."""
+        shadows = np.full((grid.rows, grid.columns), UNSHADED)
+        row, column = (0 if part < 0.0 else -1 for part in (sun[1], sun[0]))
+        e = np.asarray(grid.east + grid.spacing * np.arange(grid.columns), float)
+        n = np.asarray(grid.north + grid.spacing * np.arange(grid.rows), float)
+        shadows[row] = self._shadow_heights(grid.level + 1, e, np.full(grid.columns, n[row]))
+        shadows[:, column] = self._shadow_heights(grid.level + 1, np.full(grid.rows, e[column]), n)
+        return shadows
 
     def _shadow_heights(self, level: int, e: Array, n: Array) -> Array:
         """Shadow heights, m, at map coordinates, m, from the tiles of a level."""
@@ -162,21 +193,20 @@ class LitTiles:
         for row, column in sorted(set(zip(rows.tolist(), columns.tolist(), strict=True))):
             here = (rows == row) & (columns == column)
             x, y = e[here] / side - column, n[here] / side - row
-            found[here] = _bilinear(self._shadow_tile((level, row, column)), TILE * y, TILE * x)
+            found[here] = _bilinear(self._shadow_tile((level, row, column)), TILE * y + APRON, TILE * x + APRON)
         return found
 
-    def _shadow_tile(self, key: Key) -> Array:
-        """Shadow heights, m, of a tile with a sample more to north and east."""
+    def _shadow_tile(self, key: Key) -> NDArray[np.float32]:
+        """Shadow heights, m, of a tile with its apron."""
         if key not in self._shadows:
-            level, row, column = key
-            side = TILE * float(self._spacings[level])
-            corner, shape = (column * side, row * side), (TILE + 1, TILE + 1)
-            sun = self._local_sun(corner, float(self._spacings[level]), shape)
-            _, _, shadows, (top, left) = self._shaded(level, corner, shape, sun)
-            self._shadows[key] = shadows[top : top + shape[0], left : left + shape[1]].copy()
-            if len(self._shadows) > self._capacity:
-                self._shadows.popitem(last=False)
+            self._keep_shadows(key, self._shaded(self._tile_grid(key)).shadows)
+        self._shadows.move_to_end(key)
         return self._shadows[key]
+
+    def _keep_shadows(self, key: Key, shadows: Array) -> None:
+        self._shadows[key] = shadows.astype(np.float32)
+        if len(self._shadows) > _SHADOWS:
+            self._shadows.popitem(last=False)
 
 
 @jit
@@ -248,16 +278,14 @@ def tile_light(pool: Pool, slot: int, x: float, y: float) -> float:
 
 
 @jit
-def _bilinear(grid: Array, rows: Array, columns: Array) -> Array:
+def _bilinear(grid: NDArray[np.float32], rows: Array, columns: Array) -> Array:
     """Values at places between samples."""
     found = np.empty(rows.size)
     for k in range(rows.size):
         i, j = min(int(rows[k]), grid.shape[0] - 2), min(int(columns[k]), grid.shape[1] - 2)
         v, u = rows[k] - i, columns[k] - j
-        low, high = (
-            grid[i, j] + u * (grid[i, j + 1] - grid[i, j]),
-            grid[i + 1, j] + u * (grid[i + 1, j + 1] - grid[i + 1, j]),
-        )
+        low = grid[i, j] + u * (grid[i, j + 1] - grid[i, j])
+        high = grid[i + 1, j] + u * (grid[i + 1, j + 1] - grid[i + 1, j])
         found[k] = low + v * (high - low)
     return found
 
