@@ -7,7 +7,7 @@ the ground, and no trigonometry.
 
 from __future__ import annotations
 
-from math import log2, sqrt
+from math import floor, log2, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,8 @@ from lander_terrain.sunlight import to_local
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 
-KNOT = 8  # pixels between knots: a lens of 60 deg then departs from straight lines by less than 0.01 px between them
-_SPACING_PER_PIXEL = 0.6  # samples of the ground are between 0.6 and 1.2 pixels apart
+KNOT = 8  # pixels between knots: straight lines between them are wrong by 0.03 px looking down, by 0.2 px at the edge of a view tilted by 35 deg
+_SPACING_PER_PIXEL = 1.3  # at most, of samples of the ground; half of it at least
 _BLEND = 0.85  # of a level's range of pixel sizes: from there on the next one is blended in
 _MARGIN = 2.0 * KNOT / TILE  # tiles: what lies between knots and is seen in no knot
 _STEPS = 5  # of Newton's method at most
@@ -101,7 +101,7 @@ def trace_lattice(
             knot[E_H], knot[N_H] = (e_high - e) / lift, (n_high - n) / lift
             knot[VIEW_E], knot[VIEW_N], knot[VIEW_UP] = view
             knot[SUN_E], knot[SUN_N], knot[SUN_UP] = sun
-            knot[DETAIL] = min(max(log2(pixel / (_SPACING_PER_PIXEL * spacings[0])), 0.0), spacings.size - 1.0)
+            knot[DETAIL] = min(max(log2(_SPACING_PER_PIXEL * pixel / spacings[0]), 0.0), spacings.size - 1.0)
             knot[PHASE], knot[SHARE] = phase, share
     return lattice
 
@@ -118,14 +118,30 @@ def _to_sphere(radius: float, level: float, ox: float, oy: float, oz: float, x: 
 
 def tiles_of(lattice: Array, spacings: Array) -> list[Key]:
     """The tiles that an image with these knots looks at."""
-    knots = lattice[lattice[..., DETAIL] != MISSED]
-    finest = np.floor(knots[:, DETAIL]).astype(int)
-    levels = np.concatenate([finest, np.minimum(finest + 1, len(spacings) - 1)])  # the next one is blended into each
-    side = TILE * spacings[levels]
-    rows, columns = np.tile(knots[:, N], 2) / side, np.tile(knots[:, E], 2) / side
-    corners = [(levels, rows + north, columns + east) for east in (-_MARGIN, _MARGIN) for north in (-_MARGIN, _MARGIN)]
-    keys = np.unique(np.floor(np.concatenate(corners, axis=1)).astype(int), axis=1)
-    return [(level, row, column) for level, row, column in keys.T.tolist()]
+    return sorted(set(_tiles_of(lattice, spacings)))
+
+
+@jit
+def _tiles_of(lattice: Array, spacings: Array) -> list[Key]:
+    """The same, some of them more than once: for each knot of its level and of the one that is blended into it."""
+    keys = [(0, 0, 0) for _ in range(0)]
+    last = np.full((2, 2, 2, 3), -1)
+    for i in range(lattice.shape[0]):
+        for j in range(lattice.shape[1]):
+            if lattice[i, j, DETAIL] == MISSED:
+                continue
+            for step in range(2):
+                level = min(int(lattice[i, j, DETAIL]) + step, spacings.size - 1)
+                side = TILE * spacings[level]
+                for north in range(2):
+                    for east in range(2):
+                        row = floor(lattice[i, j, N] / side + (2 * north - 1) * _MARGIN)
+                        column = floor(lattice[i, j, E] / side + (2 * east - 1) * _MARGIN)
+                        before = last[step, north, east]
+                        if before[0] != level or before[1] != row or before[2] != column:
+                            before[0], before[1], before[2] = level, row, column
+                            keys.append((level, row, column))
+    return keys
 
 
 @jit

@@ -62,6 +62,10 @@ def _convert(
 def next_exposure_s(parameters: Exposure, exposure_s: float, pixels: Pixels) -> float:
     """Exposure for the next frame, from the one that gave these pixels."""
     seen = float(np.percentile(pixels[::_EVERY, ::_EVERY], parameters.percentile))
-    wanted = parameters.target * float(np.iinfo(np.uint8).max)
-    factor = min(max(wanted / max(seen, 1.0), 1.0 / parameters.largest_step), parameters.largest_step)
+    largest = float(np.iinfo(np.uint8).max)
+    lowest = 1.0 / parameters.largest_step
+    factor = (
+        lowest if seen >= largest else parameters.target * largest / max(seen, 1.0)
+    )  # too bright: no telling how much
+    factor = min(max(factor, lowest), parameters.largest_step)
     return min(max(exposure_s * factor, parameters.shortest_s), parameters.longest_s)
