@@ -10,7 +10,9 @@ import sys
 import pytest
 
 from lander_common.mission import resolve
+from lander_common.views import VIEWS
 from lander_runtime.architecture import architecture
+from lander_runtime.config import config_root
 from lander_tools.bag import Bag
 from lander_tools.fly import fly, fly_mission
 from lander_tools.recover import recover
@@ -59,6 +61,20 @@ def test_the_bag_has_every_message_that_was_due_and_the_standard_messages(record
         for standard in ("clock", "tf", "imu_data", "odometry", "diagnostics", "rangefinder_scan"):
             assert bag.topics[architecture().topics[standard].name].count, standard
         assert bag.description["seed"] == "3"
+
+
+def test_every_standard_message_with_a_rate_can_be_derived():
+    views = {key for key, topic in architecture().topics.items() if topic.role == "view" and topic.period_ns >= 0}
+    assert views == set(VIEWS)
+
+
+@pytest.mark.parametrize("scenario", sorted(file.stem for file in (config_root() / "scenario").glob("*.yaml")))
+def test_every_scenario_is_resolved_to_what_resolves_to_itself(tmp_path, scenario):
+    mission, folder = resolve(scenario, 1), RunFolder(tmp_path)
+    folder.write_config(mission.resolved())
+    again = resolve(str(folder.config), 1)
+    assert again.resolved() == mission.resolved()
+    assert (again.scenario, again.vehicle, again.start) == (mission.scenario, mission.vehicle, mission.start)
 
 
 def test_recording_changes_nothing(recorded):

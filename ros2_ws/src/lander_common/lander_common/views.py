@@ -154,6 +154,8 @@ VIEWS: dict[str, View] = {
     "clock": clock,
     "imu_data": imu_data,
     "rangefinder_scan": rangefinder_scan,
+    "camera_image": camera_image,
+    "camera_info": camera_info,
     "odometry": odometry,
     "tf": tf,
     "diagnostics": diagnostics,
