@@ -190,3 +190,59 @@ def test_an_rcs_that_cannot_turn_one_way_is_refused() -> None:
     without_pitch = VEHICLE.rcs.model_copy(update={"thrusters": VEHICLE.rcs.thrusters[:-2]})
     with pytest.raises(ValueError, match=r"no torque about \+y"):
         RcsAllocation(without_pitch, (0.0, 0.0, 0.9))
+
+
+# Thrusters that have failed
+
+fractions = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=6, max_size=6)
+
+
+def real(fraction: list[float], stuck: list[bool], duties: list[float]) -> Array:
+    """What duties truly give: thrust and torques of thrusters as they are."""
+    acting = np.where(stuck, 1.0, duties) * np.array(fraction)
+    return np.asarray(effects(VEHICLE.assist, COM) @ acting)
+
+
+@settings(deadline=None, max_examples=30)
+@given(fractions, st.floats(0.0, 1500.0), st.floats(-100.0, 100.0), st.floats(-100.0, 100.0))
+def test_with_failed_thrusters_the_allocation_is_the_best_there_is(
+    fraction: list[float], thrust: float, x: float, y: float
+) -> None:
+    """Torque goes before thrust: no other duties (scipy's bounded least squares) leave less of the torque missing."""
+    allocation = RingAllocation(VEHICLE.assist, COM, fraction)
+    duties, _ = allocation.duties(thrust, x, y)
+    given_n, (given_x, given_y, _) = allocation.effect(duties)
+    assert min(duties) >= 0.0
+    assert max(duties) <= 1.0
+    assert (given_n, given_x, given_y) == pytest.approx(real(fraction, [False] * 6, duties), abs=1e-6)
+    if sum(each > 0.0 for each in fraction) < 4:  # what is more than two dead is only asked for sane duties
+        return
+    columns = effects(VEHICLE.assist, COM)[1:] * np.array(fraction)
+    best = lsq_linear(columns, np.array([x, y]), bounds=(0.0, 1.0), tol=1e-10)
+    missing = np.hypot(given_x - x, given_y - y)
+    assert missing <= np.linalg.norm(best.fun) + 0.5
+
+
+@untimed
+@given(st.integers(0, 5), st.floats(0.0, 1200.0), st.floats(-30.0, 30.0), st.floats(-30.0, 30.0))
+def test_one_lost_thruster_leaves_torque_and_four_fifths_of_the_rest(
+    lost: int, thrust: float, x: float, y: float
+) -> None:
+    fraction = [0.0 if i == lost else 1.0 for i in range(6)]
+    allocation = RingAllocation(VEHICLE.assist, COM, fraction)
+    duties, _ = allocation.duties(thrust, x, y)
+    given_n, (given_x, given_y, _) = allocation.effect(duties)
+    assert duties[lost] == 0.0
+    if 100.0 < thrust < 700.0:
+        assert (given_n, given_x, given_y) == pytest.approx((thrust, x, y), abs=0.1)
+    assert allocation.limit_n == pytest.approx(800.0, abs=10.0)
+
+
+@untimed
+@given(st.integers(0, 5), st.floats(450.0, 1100.0))
+def test_a_thruster_that_burns_unasked_is_counted_in(stuck: int, thrust: float) -> None:
+    burning = [i == stuck for i in range(6)]
+    allocation = RingAllocation(VEHICLE.assist, COM, None, burning)
+    duties, _ = allocation.duties(thrust, 0.0, 0.0)
+    assert duties[stuck] == 0.0
+    assert real([1.0] * 6, burning, duties) == pytest.approx((thrust, 0.0, 0.0), abs=0.1)

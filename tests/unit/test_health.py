@@ -231,7 +231,7 @@ FAULTS: dict[str, tuple[Change, str, int]] = {
     "tumbling as the IMU sees it": (_imu(axis_rate_deg_s=40.0), "imu_rate", ERROR),
     "absurd acceleration": (_imu(acceleration=25.0), "imu_acceleration", ERROR),
     "accelerometers off, as on Luna 25": (_imu(acceleration=0.0), "thrust_agreement", ERROR),
-    "thrust 10 % high, as on Chandrayaan-2": (_scaled_thrust(1.10), "thrust_agreement", WARN),
+    "thrust 10 % high, as on Chandrayaan-2": (_scaled_thrust(1.10), "thrust_agreement", ERROR),
     "thrust 25 % low": (_scaled_thrust(0.75), "thrust_agreement", ERROR),
     "no returns": (_no_return, "range_dropouts", ERROR),
     "weak returns": (_weak_signal, "range_link_margin", ERROR),
@@ -300,7 +300,7 @@ FAULTS: dict[str, tuple[Change, str, int]] = {
 # Beyond its persistence, a row may take so long to see its fault, s: low-passes of 2 s (to 80 % in 3.2 s, a tenth of 20 dB
 # in 2.6 s, an eighth of nothing in 0.3 s), 5 s for the gauge, and what is itself a time.
 SMOOTHED_S = {
-    "thrust_agreement": 1.2,
+    "thrust_agreement": 2.0,
     "range_dropouts": 3.2,
     "range_link_margin": 1.3,
     "range_scatter": 3.5,

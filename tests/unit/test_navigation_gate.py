@@ -82,3 +82,27 @@ def test_nothing_latches_whatever_came_before(history: list[float], offset: floa
     verdicts = [judge(gate, offset, later + shot).verdict for shot in range(10)]
     assert Verdict.DEWEIGHTED in verdicts
     assert judge(gate, 0.0, later + 10).verdict is Verdict.ACCEPTED
+
+
+def test_a_device_noisier_than_it_says_is_used_by_what_it_scatters() -> None:
+    gate, random = FrigorisGate(PARAMETERS), np.random.default_rng(2)
+    judged = [judge(gate, float(value), shot) for shot, value in enumerate(random.normal(0.0, 20.0 * SIGMA_M, 300))]
+    settled = judged[40:]
+    used = [judgement for judgement in settled if judgement.verdict is Verdict.DEWEIGHTED]
+    assert len(used) > 0.9 * len(settled)
+    weight = np.median([judgement.deweight for judgement in used])
+    assert weight == pytest.approx(20.0 * np.sqrt(PARAMETERS.scatter_correlated_shots), rel=0.2)
+
+
+def test_a_device_that_says_the_same_again_and_again_is_not_readmitted_however_slow_the_descent() -> None:
+    gate = FrigorisGate(PARAMETERS)
+    drifting = [Innovation(shot * PERIOD_S, 500.0 + 0.1 * shot, SIGMA_M, NOISE_M, 742.5) for shot in range(300)]
+    assert all(gate.judge(innovation).verdict is Verdict.REJECTED for innovation in drifting)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10_000), share=st.floats(0.1, 1.2))
+def test_ranges_that_scatter_as_expected_are_never_taken_for_noise(seed: int, share: float) -> None:
+    gate, random = FrigorisGate(PARAMETERS), np.random.default_rng(seed)
+    for shot, value in enumerate(random.normal(0.0, share * SIGMA_M, 200)):
+        assert judge(gate, float(value), shot).deweight <= 5.0 / 3.0

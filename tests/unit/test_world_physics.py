@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from world_samples import Bench, falling, mission
 
 from lander_common.quaternion import Vector, conjugate, from_rotation_vector, multiply, rotate
-from lander_runtime.messages import Message, encode
+from lander_runtime.messages import GuidanceCommand, Message, encode
 from lander_world.gravity import gravity_mci, gravity_model
 
 MODEL = gravity_model()
@@ -261,6 +261,37 @@ def test_a_lander_that_never_comes_down_is_lost_at_the_time_limit() -> None:
     assert (result.outcome, result.touched_down) == ("lost", False)
     assert "did not land within 3 s" in result.reason
     assert bench.tick.time_s == 3.0
+
+
+def given_up(bench: Bench, phase: int, seconds: float) -> Bench:
+    """Coast with the flight software in a phase."""
+    until_s = bench.tick.time_s + seconds
+    while not bench.physics.finished and bench.tick.time_s < until_s:
+        command = bench.command(low_rate=True)
+        command.phase = phase
+        bench.step(command)
+    return bench
+
+
+def test_a_landing_given_up_for_a_safe_orbit_is_aborted_safely() -> None:
+    bench = given_up(Bench(mission()), GuidanceCommand.SAFE, 100.0)
+    assert (bench.result.outcome, bench.result.touched_down) == ("aborted_safe", False)
+    assert bench.tick.time_s == pytest.approx(61.0, abs=1.1)
+    height_km = float(bench.result.reason.split()[-3])
+    assert height_km == pytest.approx(15.0, abs=0.6)  # perilune of the start; position and velocity are dispersed
+
+
+def test_an_orbit_is_no_end_while_the_landing_is_not_given_up() -> None:
+    assert given_up(Bench(mission()), GuidanceCommand.COAST, 100.0).result is None
+
+
+def test_an_orbit_that_meets_the_ground_is_not_safe() -> None:
+    bench = Bench(mission())
+    while bench.tick.time_s < 20.0:
+        bench.step(
+            bench.command(main=True, assist_s=1.0)
+        )  # against the flight: the start holds the attitude of ignition
+    assert given_up(bench, GuidanceCommand.SAFE, 100.0).result is None
 
 
 def test_a_pulse_that_is_too_short_is_not_given_and_reported_once() -> None:

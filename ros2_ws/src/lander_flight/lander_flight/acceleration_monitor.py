@@ -46,6 +46,7 @@ class AccelerationMonitor:
         self._thrust = CommandedThrust(vehicle)
         self._sensed_sum, self._model_sum = 0.0, 0.0  # fading sums of increments, whose ratio calibrates the model
         self._recent: deque[tuple[float, Vector]] = deque()  # end of the tick, modelled less measured increment
+        self._unproven: deque[tuple[float, float, float]] = deque()  # end of the tick, measured and modelled increment
         self._keep_s = 2.0 * (p.persistence_s + p.smoothing_s)
         self._difference = self._expected = self._sideways = 0.0  # smoothed, m/s2
         self._time_s = self._odd_s = self._good_s = 0.0
@@ -97,6 +98,8 @@ class AccelerationMonitor:
         self._odd_s = self._odd_s + step_s if odd > 1.0 else 0.0
         self.modelled = self._odd_s >= self._parameters.persistence_s
         self._good_s = 0.0
+        if self.modelled:
+            self._unproven.clear()
         return self.modelled
 
     def _readmitted(self, odd: float, step_s: float) -> bool:
@@ -114,9 +117,12 @@ class AccelerationMonitor:
         return (x, y, z)
 
     def _calibrate(self, odd: float, measured: float, modelled: float, step_s: float) -> None:
-        if odd > 0.5 or modelled == 0.0:
-            return
-        keep = exp(-step_s / self._parameters.calibration_s)
-        ratio = self.ratio
-        self._sensed_sum = keep * self._sensed_sum + measured
-        self._model_sum = keep * self._model_sum + modelled / ratio
+        """Learn from increments once what came after them has shown that the accelerometers were good."""
+        p = self._parameters
+        if modelled != 0.0:
+            self._unproven.append((self._time_s, measured, modelled / self.ratio))
+        proven_s, keep = self._time_s - p.persistence_s, exp(-step_s / p.calibration_s)
+        while self._unproven and self._unproven[0][0] <= proven_s:
+            _, sensed, raw = self._unproven.popleft()
+            if odd < 0.5:
+                self._sensed_sum, self._model_sum = keep * self._sensed_sum + sensed, keep * self._model_sum + raw

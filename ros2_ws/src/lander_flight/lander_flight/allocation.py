@@ -18,6 +18,7 @@ Matrix3 = tuple[Vector, Vector, Vector]
 
 _ITERATIONS = 20  # the solver needs fewer than ten; a bound, so that a tick's work is bounded
 _CONVERGED = 1e-10  # of full thrust
+_SINGULAR = 1e-9  # determinant of order 1: fewer than three actuators work, or they stand in a line
 _SMALLEST_SHARE = 0.02  # of a thruster in an RCS combination: less is not worth a valve's opening
 
 
@@ -72,12 +73,15 @@ class BoundedAllocation:
         self._softness = softness
         (xx, xy, xz), (_, yy, yz), (_, _, zz) = self._curvature(self._columns)
         x, y, z = softness
-        self._inverse = inverse3(
-            ((xx - x, xy, xz), (xy, yy - y, yz), (xz, yz, zz - z))
-        )  # exact where nothing is bounded
+        exact = ((xx - x, xy, xz), (xy, yy - y, yz), (xz, yz, zz - z))
+        regular = abs(determinant3(exact)) > _SINGULAR
+        self._inverse = inverse3(exact) if regular else None  # exact where nothing is bounded
 
     def solve(self, wanted: Vector) -> tuple[list[float], bool]:
         """Levels for a wanted effect, within the box whatever is wanted; and whether no level had to be bounded."""
+        if self._inverse is None:
+            y0, y1, y2 = self._bounded(wanted, (0.0, 0.0, 0.0))
+            return [min(max(a * y0 + b * y1 + c * y2, 0.0), 1.0) for a, b, c in self._columns], False
         y0, y1, y2 = y = multiply3(self._inverse, wanted)
         levels = [a * y0 + b * y1 + c * y2 for a, b, c in self._columns]
         if min(levels) >= 0.0 and max(levels) <= 1.0:
@@ -167,6 +171,12 @@ def along(start: Vector, step: Vector, length: float) -> Vector:
 def dot(a: Vector, b: Vector) -> float:
     """Scalar product."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def determinant3(m: Matrix3) -> float:
+    """Determinant."""
+    (a, b, c), (d, e, f), (g, h, i) = m
+    return a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
 
 
 def inverse3(m: Matrix3) -> Matrix3:

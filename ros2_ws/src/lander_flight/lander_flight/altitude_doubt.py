@@ -36,7 +36,7 @@ class AltitudeDoubt:
         """Caution from now on, given the usable propellant. Where there are no parameters there is none."""
         p = self._parameters
         doubt_m = state.altitude_m - state.altitude_low_m
-        if p is None or state.altitude_m > p.below_m or doubt_m < p.free_m:
+        if p is None or state.altitude_m > p.below_m or doubt_m < max(p.free_m, p.free_share * state.altitude_m):
             self.now = Caution(0.0, self._slowest_m_s)
             return self.now
         hover_s = self._hover_s(mass_kg, usable_kg - p.reserve_kg, gravity_m_s2)

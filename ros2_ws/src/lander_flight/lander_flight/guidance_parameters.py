@@ -125,6 +125,7 @@ class DoubtParameters(Parameters):
 
     below_m: Positive  # altitude by which it should be known
     free_m: Positive  # doubt that is let be
+    free_share: Fraction  # of the altitude, that is let be as well
     most_m: Positive  # by which the ground is taken to be higher
     reserve_kg: NonNegative  # of propellant that the slow descent does not use
     fastest_m_s: Positive  # of the descent where the ground may be anywhere

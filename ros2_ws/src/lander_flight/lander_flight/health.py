@@ -91,7 +91,7 @@ class Health(Subsystem):
             s.propellant.step(s.thrust, felt_m_s2, s.throttle_command, s.vehicle_telemetry, step_s)
             s.leak.step(s.propellant.total_kg, step_s)
         if "imu_increments" not in silent:
-            s.silence.step(s.imu_increments, step_s)
+            s.silence.step(s.imu_increments)
         if not silent & {"range", "navigation_state"}:
             s.range_monitor.step(s.range, s.navigation_state, step_s)
 

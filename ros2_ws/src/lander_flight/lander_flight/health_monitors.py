@@ -169,20 +169,20 @@ class SilenceMonitor:
     """Axes of the IMU that say exactly zero, again and again: a working one is never that quiet."""
 
     def __init__(self) -> None:
-        self._silent_s = [0.0] * 6
+        self._silent = [0] * 6
 
-    def step(self, imu: Any, step_s: float) -> None:
+    def step(self, imu: Any) -> None:
         """Take in the newest increments: gyros, then accelerometers."""
         axes = (*imu.delta_theta_body.tolist(), *imu.delta_v_body.tolist())
         live = imu.valid and imu.interval_ns > 0
-        self._silent_s = [
-            silent + step_s if live and axis == 0.0 else 0.0 for silent, axis in zip(self._silent_s, axes, strict=True)
+        self._silent = [
+            count + 1 if live and axis == 0.0 else 0 for count, axis in zip(self._silent, axes, strict=True)
         ]
 
     @property
-    def longest_s(self) -> float:
-        """How long the most silent axis has said nothing."""
-        return max(self._silent_s)
+    def longest(self) -> int:
+        """How many times in a row the most silent axis has said nothing."""
+        return max(self._silent)
 
 
 class RangeMonitor:

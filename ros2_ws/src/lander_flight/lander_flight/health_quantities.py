@@ -105,8 +105,8 @@ def imu_acceleration(s: Situation) -> float | None:
 
 @_quantity("imu_increments")
 def imu_silence(s: Situation) -> float:
-    """How long an axis of the IMU has said exactly zero, s."""
-    return s.silence.longest_s
+    """How many times in a row an axis of the IMU has said exactly zero."""
+    return float(s.silence.longest)
 
 
 @_quantity("imu_increments", "navigation_state")

@@ -115,7 +115,7 @@ class PointMassFlight:
     """A flight of guidance on a point mass."""
 
     def __init__(self, mission: Mission, errors: Errors) -> None:
-        self._mission, self._errors = mission, errors
+        self._mission, self.errors = mission, errors
         self._site: SiteFrame = mission.site_frame
         start = nominal_start(mission)
         self.y = np.array([*(start.r_mci + errors.position_mci_m), *(start.v_mci + errors.velocity_mci_m_s)])
@@ -161,13 +161,15 @@ class PointMassFlight:
         """Turn and thrust for a step."""
         main, assist = self._mission.vehicle.main_engine, self._mission.vehicle.assist
         main_n = main.thrust_n if command.main_engine else 0.0
+        said = self.advice.get("throttle_command")
+        known_n = main_n if said is None else min(main_n, said.main_limit_n)
         assist_n = (
-            min(max(command.thrust_n - main_n, 0.0), assist.count * assist.thrust_n) if command.assist_engines else 0.0
+            min(max(command.thrust_n - known_n, 0.0), assist.count * assist.thrust_n) if command.assist_engines else 0.0
         )
         if self.mass_kg <= self._dry_kg:
             main_n = assist_n = 0.0
-        flow = (main_n / main.isp_s + assist_n / assist.isp_s) / STANDARD_GRAVITY_M_S2 / (1.0 + self._errors.isp)
-        true_n = main_n * (1.0 + self._errors.main_thrust) + assist_n * (1.0 + self._errors.assist_thrust)
+        flow = (main_n / main.isp_s + assist_n / assist.isp_s) / STANDARD_GRAVITY_M_S2 / (1.0 + self.errors.isp)
+        true_n = main_n * (1.0 + self.errors.main_thrust) + assist_n * (1.0 + self.errors.assist_thrust)
         flow *= true_n / max(main_n + assist_n, 1e-9)
         self._turn(command, step_s)
         axis = np.array(rotate(self.q_mci_body, (0.0, 0.0, 1.0)))
@@ -195,7 +197,7 @@ class PointMassFlight:
 
     def inputs(self) -> Inputs:
         """What guidance receives: the truth with the errors of navigation."""
-        errors, altitude = self._errors, self._altitude()
+        errors, altitude = self.errors, self._altitude()
         off, v_off = np.array(errors.navigation_site_m), np.array(errors.navigation_velocity_m_s)
         if altitude < errors.altitude_known_below_m:
             off[2] = errors.altitude_noise_m * self._rng.standard_normal()
