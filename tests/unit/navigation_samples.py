@@ -99,11 +99,11 @@ class Hover:
         q = multiply(site.q_mci_site(0.0), from_rotation_vector((tilt_rad, -0.5 * tilt_rad, 0.0)))
         self.lander = PointLander(r, v, q, 0.0, np.zeros(3), np.zeros(3))
         self.navigation = Navigation(self.mission, onboard_map or level_map())
-        self.navigation.restore(*self.messages(np.zeros(es.SIZE) if error is None else error))
+        self.navigation.restore(self.messages(np.zeros(es.SIZE) if error is None else error))
         self.seq = 0
         self.thrust_fraction = 1.0
 
-    def messages(self, error: Array) -> tuple[Any, Any]:
+    def messages(self, error: Array) -> dict[str, Any]:
         """State and filter of a navigation whose position and velocity are wrong by `error` (true less estimated)."""
         state = zeros("lander_interfaces/msg/NavigationState")
         state.header = header_message(0, "site")
@@ -116,8 +116,9 @@ class Hover:
             covariance=np.diag(SIGMAS**2).ravel(),
             nis=np.zeros(0),
             trn_nis=np.zeros(0),
+            propellant_kg=self.mission.start.propellant_kg,
         )
-        return state, filter_
+        return {"navigation_state": state, "navigation_filter": filter_}
 
     def move(self) -> tuple[Tick, Any]:
         """Advance the truth by a tick; the tick and the increments."""

@@ -172,7 +172,7 @@ def test_a_restored_copy_goes_on_as_if_nothing_had_happened() -> None:
     state, filter_ = outputs["navigation_state"], outputs["navigation_filter"]
     state.header = header_message(tick.stamp_ns, "site")
     copy = Navigation(hover.mission, level_map())
-    copy.restore(state, filter_)
+    copy.restore({"navigation_state": state, "navigation_filter": filter_})
     for _ in range(100):
         tick, imu = hover.move()
         one = step(hover.navigation, tick, imu)["navigation_state"]
@@ -189,7 +189,7 @@ def test_a_copy_that_was_restored_late_bridges_the_gap() -> None:
     state.header = header_message(125 * STEP_NS, "site")
     filter_ = hover.navigation._filter_message()
     copy = Navigation(hover.mission, level_map())
-    copy.restore(state, filter_)
+    copy.restore({"navigation_state": state, "navigation_filter": filter_})
     for _ in range(20):  # 0.4 s without navigation
         hover.move()
     step(copy, *hover.move())

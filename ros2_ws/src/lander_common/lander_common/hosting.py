@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lander_common.fault_plan import fault_plan
 from lander_common.mission import Mission, resolve
 from lander_common.views import VIEWS
 from lander_runtime.config import split_setting
@@ -38,6 +39,7 @@ def blueprint(name: str, build: Callable[[Mission], Subsystem | None], **extras:
         members=members_of,
         parameters=partial(_shown_parameters, name),
         views=VIEWS,
+        faults=lambda options: fault_plan(mission_of(options)),
         **extras,
     )
 

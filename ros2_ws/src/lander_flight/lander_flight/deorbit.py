@@ -23,6 +23,10 @@ class DeorbitBurn:
         self._last: LanderState | None = None
         self._sensed: Vector = (0.0, 0.0, 0.0)
 
+    def resume(self, delta_v_to_go_m_s: float) -> None:
+        """Go on with so much of the velocity change still to come."""
+        self._delta_v_m_s = self.delta_v_to_go_m_s = delta_v_to_go_m_s
+
     def direction(self, state: LanderState) -> Vector:
         """Thrust direction in mci: against the velocity at the middle of the burn, chosen once."""
         if self._direction is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite, radians
 from typing import Any, ClassVar
 
@@ -37,7 +38,7 @@ from lander_flight.targeting import Targeting
 from lander_flight.terminal import TerminalDescent
 from lander_flight.thrust_estimate import ThrustEstimate, gravity, thrust_of
 from lander_flight.touchdown import ContactMonitor, RestMonitor, slow_descent_height, slow_descent_speed
-from lander_runtime.messages import GuidanceCommand, HealthStatus, NavigationState
+from lander_runtime.messages import GuidanceCommand, HealthStatus, Message, NavigationState, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 LEFT: Vector = (0.0, 1.0, 0.0)
@@ -47,7 +48,8 @@ AT_REST: Vector = (0.0, 0.0, 0.0)
 class Guidance(Subsystem):
     """Flies the phases in order. A phase says what it wants, or hands over to the next one when it is over.
 
-    A copy that is started in mid-flight finds its phase at its first step, because each phase ends by the state.
+    A copy that is started in mid-flight without a last command finds its phase at its first step, because each phase
+    ends by the state.
     """
 
     name: ClassVar[str] = "guidance"
@@ -117,6 +119,25 @@ class Guidance(Subsystem):
         navigation = inputs.latest("navigation_state")
         failed = navigation is not None and navigation.imu_verdict == NavigationState.REJECTED
         return self._reset_response.limited(demand, failed, time_s)
+
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Go on in the phase and from the attitude that were commanded last; plans are made anew."""
+        command = published.get("guidance_command")
+        if command is None:
+            return
+        self._phase = Phase(command.phase)
+        self._last_s = stamp_ns(command) * 1e-9
+        self._pointing.resume(_quaternion(command.q_mci_body_command), _vector(command.w_mci_body_command))
+        self._terminal.main_engine = bool(command.main_engine)
+        if self._deorbit is not None and self._phase is Phase.DEORBIT:
+            self._deorbit.resume(command.delta_v_to_go_m_s)
+        self._demand = Demand(
+            thrust_n=command.thrust_n,
+            main_engine=bool(command.main_engine),
+            assist_engines=bool(command.assist_engines),
+            time_to_go_s=command.time_to_go_s,
+            delta_v_to_go_m_s=command.delta_v_to_go_m_s,
+        )
 
     # Inputs
 

@@ -48,6 +48,12 @@ class InertialFilter:
             6
         )  # body rate, rad/s, and specific force, m/s2, over the last tick, in body, as corrected
 
+    def restore(self, nav: Array, P: Array, time_s: float) -> None:
+        """Go on from a state and a covariance; the angle turned until then is in the covariance already."""
+        self.nav[:], self.P[:] = nav, P
+        self.time_s = time_s
+        self._turn()
+
     def advance(self, delta_theta: Array, delta_v: Array, dt: float) -> None:
         """Carry the state over a tick, on increments in body; the covariance follows with `carry`."""
         slot = self._ticks % len(self.history)

@@ -9,6 +9,7 @@ noise of the time between is left out; over seconds it is micrometres.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import exp, inf
 from typing import Any, ClassVar
 
@@ -216,6 +217,7 @@ class Navigation(Subsystem):
             covariance=self.filter.P.ravel().copy(),
             nis=np.array(self.take_nis()),
             trn_nis=np.array(self.take_fix_nis()),
+            propellant_kg=self._mass.left_kg,
         )
 
     def com_body(self) -> Array:
@@ -232,15 +234,16 @@ class Navigation(Subsystem):
         nis, self._fix_nis = self._fix_nis, []
         return nis
 
-    def restore(self, state: Message, filter_: Message) -> None:
-        """Go on from what a copy of this subsystem published last: the newest state, and the newest filter (which may be older)."""
-        nav = self.filter.nav
-        nav[: sd.GYRO_BIAS] = np.concatenate([state.r_lander_mci, state.v_lander_mci, state.q_mci_body])
-        nav[sd.GYRO_BIAS :] = filter_.bias
-        self.filter.P[:] = filter_.covariance.reshape(es.SIZE, es.SIZE)
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Go on from the newest state, and from the newest filter, which may be older."""
+        state, filter_ = published.get("navigation_state"), published.get("navigation_filter")
+        if state is None or filter_ is None:
+            return
+        nav = np.concatenate([state.r_lander_mci, state.v_lander_mci, state.q_mci_body, filter_.bias])
         self._time_ns = stamp_ns(state)
-        self.filter.time_s = self._time_ns * 1e-9
+        self.filter.restore(nav, filter_.covariance.reshape(es.SIZE, es.SIZE), self._time_ns * 1e-9)
         self.filter.motion = np.concatenate([state.w_mci_body, state.specific_force_body])
+        self._mass.restore(filter_.propellant_kg)
         if state.range_age_s >= 0.0:
             self._accepted_s = self.filter.time_s - state.range_age_s
         if state.trn_age_s >= 0.0:
@@ -254,7 +257,7 @@ class Propellant:
     def __init__(self, mission: Mission) -> None:
         start, vehicle = mission.start, mission.vehicle
         self._model = MassModel(vehicle, start.propellant_kg, start.rcs_propellant_kg)
-        self._left_kg, self._rcs_kg = start.propellant_kg, start.rcs_propellant_kg
+        self.left_kg, self._rcs_kg = start.propellant_kg, start.rcs_propellant_kg
         self._least_kg = vehicle.mass.unusable_propellant_kg
         self._exhaust_m_s = mean_exhaust_velocity(vehicle)
         self._gained_m_s = 0.0
@@ -269,11 +272,17 @@ class Propellant:
         """Velocity gained along the thrust axis."""
         self._gained_m_s += gained_m_s
         if self._gained_m_s > 1.0:
-            self._left_kg -= self._model.mass_kg * (1.0 - exp(-self._gained_m_s / self._exhaust_m_s))
-            self._left_kg = max(self._left_kg, self._least_kg)
-            self._model.update(self._left_kg, self._rcs_kg)
+            self.left_kg -= self._model.mass_kg * (1.0 - exp(-self._gained_m_s / self._exhaust_m_s))
+            self.left_kg = max(self.left_kg, self._least_kg)
+            self._model.update(self.left_kg, self._rcs_kg)
             self._com = np.array(self._model.com_body_m)
             self._gained_m_s = 0.0
+
+    def restore(self, left_kg: float) -> None:
+        """Go on with so much propellant."""
+        self.left_kg = left_kg
+        self._model.update(self.left_kg, self._rcs_kg)
+        self._com = np.array(self._model.com_body_m)
 
     def com_body(self) -> Array:
         """Centre of mass in body, m, shape (3,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from lander_flight.payload_activities import Checkout, DeploymentStatus, RoverDe
 from lander_flight.payload_bay import Conditions, PayloadBay
 from lander_flight.payload_parameters import PayloadManagerParameters
 from lander_flight.standstill import StandstillDetector
-from lander_runtime.messages import PayloadStatus
+from lander_runtime.messages import Message, PayloadStatus
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 
@@ -61,6 +61,14 @@ class PayloadManager(Subsystem):
         self._deployment.step(self.bay, self._clock_s, step_s)
         self._planned = self.bay.copy()
         return {"payload_status": self._status()}
+
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Take the payloads as they were left; an activity that was under way is not taken up again."""
+        status = published.get("payload_status")
+        if status is not None:
+            for payload, state in zip(status.payloads, status.states, strict=True):
+                self.bay.put(payload, state, self._clock_s)
+            self._planned = self.bay.copy()
 
     def request_switch(self, payload: str, state: str) -> tuple[bool, str]:
         """Ask for a payload to be put into a state: accepted or not, and why not."""

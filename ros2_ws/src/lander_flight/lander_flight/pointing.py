@@ -43,6 +43,10 @@ class Pointing:
         self.q_mci_body = q_mci_body
         self.w_body = (0.0, 0.0, 0.0)
 
+    def resume(self, q_mci_body: Quaternion, w_body: Vector) -> None:
+        """Go on from an attitude that was commanded, and the rate of it."""
+        self.q_mci_body, self.w_body = q_mci_body, w_body
+
     def stop(self) -> None:
         """Command the attitude commanded last, at rest."""
         self.w_body = (0.0, 0.0, 0.0)

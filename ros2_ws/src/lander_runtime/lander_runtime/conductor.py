@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 
 from lander_runtime.architecture import Architecture, Node
-from lander_runtime.digest import run_digest
+from lander_runtime.digest import run_digest, with_life
+from lander_runtime.faults import NO_FAULTS, Change, FaultPlan
 from lander_runtime.inbox import Inbox
-from lander_runtime.member import Membership, decoder
+from lander_runtime.member import decoder
+from lander_runtime.membership import Membership, Timetable
 from lander_runtime.messages import Message, peek_tick
 from lander_runtime.subsystem import Inputs, Tick
 
 RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder: its counts and the result
-EPOCH = 1  # of the run that acknowledgements are for: a late one of another counts for nothing
 CREDIT_TICKS = 64  # how far a member outside the control chain may lag; well under the depth of a `stream` topic
 
 
-@dataclass(frozen=True)
+@dataclass
 class LostNode:
     """A member that was lost, and the first tick that it took no part in."""
 
@@ -33,6 +34,7 @@ class LostNode:
     tick: int
     time_s: float
     cause: str
+    back_s: float | None = None  # when it, or a new process in its place, took part again
 
 
 @dataclass
@@ -74,16 +76,22 @@ class RunRecord:
 class Conductor:
     """The time owner's view of the run."""
 
-    def __init__(self, node: Node, catalogue: Architecture, members: Collection[str]) -> None:
+    def __init__(
+        self, node: Node, catalogue: Architecture, members: Collection[str], plan: FaultPlan = NO_FAULTS
+    ) -> None:
         self.node = node
-        self._order = catalogue.order(name for name in members if name != node.name)
-        self.membership = Membership([name for name in members if name != node.name])
+        others = [name for name in members if name != node.name]
+        self._order = catalogue.order(others)
+        self.membership = Membership(others)
+        self.lives = dict.fromkeys(others, 0)  # number of each member's present life
         self.record = RunRecord()
-        self.ready: set[str] = set()  # members that have announced themselves
-        self.acks: dict[str, Message] = {}  # newest TickDone of each member
+        self.ready: dict[str, Message] = {}  # the newest announcement of each member: NodeEvent READY
+        self.acks: dict[tuple[str, int], Message] = {}  # newest TickDone of each life
         self.tick = Tick(seq=-1, stamp_ns=0, step_ns=0)
+        self._timetable = Timetable([change for change in plan.changes() if change.node in self.lives])
+        self._joined_at = dict.fromkeys(others, 0)
         self._publishers = {port.topic.key: catalogue.publisher_of(port.topic) for port in node.inputs}
-        self._inbox = Inbox(node, decoder)
+        self._inbox = Inbox(node, decoder, plan)
         self._due = dict.fromkeys(self._publishers, -1)
 
     def on_message(self, key: str, data: bytes) -> None:
@@ -93,7 +101,7 @@ class Conductor:
     def on_tick_done(self, message: Message, epoch: int) -> None:
         """A member has stepped; an answer of another epoch counts for nothing."""
         if message.epoch == epoch:
-            self.acks[message.node] = message
+            self.acks[message.node, message.life] = message
 
     def begin(self, step_ns: int) -> Tick:
         """Make the next tick."""
@@ -103,9 +111,13 @@ class Conductor:
                 self._due[port.topic.key] = tick.seq
         return tick
 
+    def changes(self) -> list[Change]:
+        """Who leaves and who comes back at the tick just made; to be asked once a tick."""
+        return self._timetable.due(self.tick.stamp_ns)
+
     def inputs(self) -> Inputs:
         """Inputs of the coming tick."""
-        return self._inbox.advance(self.tick.seq + 1)
+        return self._inbox.advance(self.tick.seq + 1, self.tick.stamp_ns)
 
     def missing(self) -> list[str]:
         """Inputs that must arrive before the next tick may begin."""
@@ -120,23 +132,54 @@ class Conductor:
         return self._inbox.queues[key].newest_tick
 
     def done(self, name: str) -> int:
-        """Newest tick that a member has acknowledged, or -1."""
-        return int(self.acks[name].tick) if name in self.acks else -1
+        """Newest tick that is over for the present life of a member, or -1."""
+        ack = self.acks.get((name, self.lives[name]))
+        return max(int(ack.tick) if ack else -1, self._joined_at[name] - 1)
 
     def laggards(self, tick: int) -> list[str]:
-        """Members that have not acknowledged a tick, in the order of the data flow."""
-        return [name for name in self._order if name in self.membership.present and self.done(name) < tick]
+        """Members that have not acknowledged a tick, or their last one before it, in the order of the data flow."""
+        return [name for name in self._order if self.done(name) < min(tick, self._last_of(name))]
 
-    def lose(self, name: str, cause: str) -> LostNode:
-        """Take a member out of the run, from the first tick that it has not acknowledged."""
-        lost = LostNode(name, self.done(name) + 1, self.tick.time_s, cause)
+    def _last_of(self, name: str) -> int:
+        left_at = self.membership.left_at(name)
+        return self.tick.seq if left_at is None else left_at - 1
+
+    def lose(self, name: str, cause: str, back_after_ns: int = 0) -> LostNode:
+        """Take a member out of the run, from the first tick that it has not acknowledged.
+
+        `back_after_ns`: after which time a new process is expected in its place; 0: never.
+        """
+        if back_after_ns:
+            self._timetable.add(Change(self.tick.stamp_ns + back_after_ns, name, False, True, cause))
+        return self._leave(name, self.done(name) + 1, cause)
+
+    def take_out(self, change: Change, obeys: bool) -> LostNode:
+        """Take a member out of the run at this tick, as planned. `obeys`: it steps all ticks before, so wait for them."""
+        return self._leave(change.node, self.tick.seq if obeys else self.done(change.node) + 1, change.cause)
+
+    def _leave(self, name: str, from_tick: int, cause: str) -> LostNode:
+        lost = LostNode(name, from_tick, self.tick.time_s, cause)
         self.membership.lose(name, lost.tick)
         self.record.nodes_lost.append(lost)
         return lost
 
+    def is_ready(self, name: str) -> bool:
+        """Whether a new process waits to take a lost member's place."""
+        return name in self.ready and int(self.ready[name].life) > self.lives[name]
+
+    def bring_back(self, name: str, new_life: bool) -> None:
+        """A member takes part again, from this tick on: the same process, or a new one that is ready."""
+        if new_life:
+            self.lives[name] = int(self.ready[name].life)
+        self._joined_at[name] = self.tick.seq
+        self.membership.join(name, self.tick.seq)
+        for lost in self.record.nodes_lost:
+            if lost.node == name and lost.back_s is None:
+                lost.back_s = self.tick.time_s
+
     def close(self, own_digest: bytes, wall_time_s: float) -> RunRecord:
         """The record of the run, after the last acknowledgements."""
-        digests = {name: bytes(ack.digest) for name, ack in self.acks.items() if ack.published}
+        digests = {with_life(*key): bytes(ack.digest) for key, ack in self.acks.items() if ack.published}
         self.record.digest = run_digest({**digests, self.node.name: own_digest})
         self.record.ticks = self.tick.seq + 1
         self.record.sim_time_s = self.tick.time_s

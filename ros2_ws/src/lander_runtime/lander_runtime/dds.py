@@ -6,6 +6,7 @@ therefore outside the executor (`OwnLoop`), which serves what a node offers besi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from importlib import import_module
@@ -112,9 +113,11 @@ class Link:
 
     def wait_for_acknowledgements(self, timeout_s: float) -> None:
         """Wait until every reliable subscriber has what was published, at most so long in all."""
+        deadline = time.monotonic() + timeout_s
         for publisher in self._publishers.values():
-            if publisher.get_subscription_count():
-                publisher.wait_for_all_acked(Duration(seconds=timeout_s))
+            left_s = deadline - time.monotonic()
+            if left_s > 0.0 and publisher.get_subscription_count():
+                publisher.wait_for_all_acked(Duration(seconds=left_s))
 
     def close(self) -> None:
         """Let go of the handles."""

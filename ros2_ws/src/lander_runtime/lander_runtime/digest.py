@@ -32,3 +32,8 @@ def run_digest(nodes: Mapping[str, bytes]) -> str:
     for name in sorted(nodes):
         whole.update(name.encode() + b"\0" + nodes[name])
     return whole.hexdigest()
+
+
+def with_life(node: str, life: int) -> str:
+    """The name under which a life of a node enters the run digest: every life has a chain of its own."""
+    return f"{node}/{life}" if life else node

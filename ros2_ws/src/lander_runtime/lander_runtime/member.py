@@ -11,84 +11,101 @@ from collections.abc import Collection
 from functools import partial
 
 from lander_runtime.architecture import EVERY_TICK, Architecture, Node
+from lander_runtime.faults import NO_FAULTS, FaultPlan
 from lander_runtime.inbox import Decoder, Inbox
+from lander_runtime.membership import CATCH_UP_TICKS, Membership
 from lander_runtime.messages import Message, decode, peek_tick, stamp_ns
 from lander_runtime.subsystem import Inputs, Tick
 
 TICK = "tick"  # key of the topic that announces ticks
 
 
-class Membership:
-    """Who takes part in the run, and since or until when."""
-
-    def __init__(self, members: Collection[str]) -> None:
-        self._from_tick = dict.fromkeys(members, 0)  # first tick at which a member takes part
-        self._lost_from: dict[str, int] = {}  # first tick at which a member takes no part any more
-
-    def lose(self, name: str, from_tick: int) -> None:
-        """A member takes no part from a tick on."""
-        self._lost_from.setdefault(name, from_tick)
-
-    def join(self, name: str, from_tick: int) -> None:
-        """A member takes part (again) from a tick on."""
-        self._lost_from.pop(name, None)
-        self._from_tick[name] = from_tick
-
-    def owes(self, name: str | None, tick: int) -> bool:
-        """Whether consumers may wait for what `name` publishes at a tick."""
-        if name is None or name not in self._from_tick or tick < self._from_tick[name]:
-            return False
-        return tick < self._lost_from.get(name, tick + 1)
-
-    @property
-    def present(self) -> list[str]:
-        """Members that are not lost."""
-        return [name for name in self._from_tick if name not in self._lost_from]
-
-
 class Member:
     """One node's view of the run."""
 
-    def __init__(self, node: Node, catalogue: Architecture, members: Collection[str]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        catalogue: Architecture,
+        members: Collection[str],
+        plan: FaultPlan = NO_FAULTS,
+        strict: bool = True,
+    ) -> None:
+        """`strict`: a message that the transport lost is an error, as it must be in lockstep."""
         self.node = node
-        self.membership = Membership(members)
-        self._publishers = {port.topic.key: catalogue.publisher_of(port.topic) for port in node.gating_inputs}
-        self._inbox = Inbox(node, None if node.is_sink else decoder)
+        self.membership = Membership(members, plan.changes())
+        self.publishers = {port.topic.key: catalogue.publisher_of(port.topic) for port in node.gating_inputs}
+        self._inbox = Inbox(node, None, NO_FAULTS) if node.is_sink else Inbox(node, decoder, plan)
+        self._strict = strict
         self._announced: deque[Tick] = deque()
-        self._due = dict.fromkeys(self._publishers, -1)  # newest tick at which each input was due
+        self._due = dict.fromkeys(self.publishers, -1)  # newest tick at which each input was due
         self._due_before = dict(self._due)  # the same, as of the tick before
         self._considered = -1
+        self._dies_at: int | None = None
         self.done = -1  # newest tick that is over for this node
         self.last_tick = False  # the newest announced tick is the run's last
 
     def on_tick(self, message: Message) -> None:
         """The conductor announced a tick."""
         if message.tick > self.newest_announced:
-            self._announced.append(Tick(message.tick, stamp_ns(message), message.step_ns))
+            tick = Tick(message.tick, stamp_ns(message), message.step_ns)
+            self._announced.append(tick)
             self.last_tick = bool(message.last)
+            for change in self.membership.follow(tick):
+                if change.node == self.node.name and change.leaves and change.deadly:
+                    self._dies_at = tick.seq
 
     def on_message(self, key: str, data: bytes) -> None:
-        """A message of an input arrived. Raises SequenceGapError where one before it did not."""
-        queue, tick = self._inbox.queues[key], peek_tick(data)
-        if self.membership.owes(self._publishers[key], tick) and self.membership.owes(self._publishers[key], tick - 1):
-            queue.check_contiguous(tick)
-        queue.put(tick, data)
+        """A message of an input arrived."""
+        self._inbox.queues[key].put(peek_tick(data), data)
 
     @property
     def newest_announced(self) -> int:
         """Number of the newest tick that was announced."""
         return self._announced[-1].seq if self._announced else self.done
 
+    def begin_at(self, tick: int) -> None:
+        """Nothing before a tick is of concern: this member was started in mid-flight."""
+        self.done = tick - 1
+
     def next_due(self) -> Tick | None:
         """The next tick at which this node steps, if it is announced; ticks at which it does not are passed over."""
         while self._announced:
             tick = self._announced[0]
+            away, back = self._absence(tick)
+            if away and back is None:
+                return None
             if tick.seq > self._considered:
                 self._consider(tick)
-            if self.node.is_due(tick.previous_ns, tick.stamp_ns):
+            too_old = back is not None and tick.seq < back - CATCH_UP_TICKS
+            if not too_old and self.node.is_due(tick.previous_ns, tick.stamp_ns):
                 return tick
             self._finish()
         return None
+
+    def _absence(self, tick: Tick) -> tuple[bool, int | None]:
+        """Whether this node takes no part in a tick, and when it comes back if that is known."""
+        if self.publishes(tick):
+            return False, None
+        return True, self.membership.returns(self.node.name, tick.seq)
+
+    def publishes(self, tick: Tick) -> bool:
+        """Whether what this node says at a tick is for others. A tick that it missed it goes through in silence."""
+        return self.membership.owes(self.node.name, tick.seq)
+
+    @property
+    def must_die(self) -> bool:
+        """Whether the scenario kills this node now."""
+        if self._dies_at is None:
+            return False
+        return self.done + 1 >= self._dies_at or not self.membership.owes(self.node.name, self.done + 1)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has nothing more for this node: the last tick is done, or it is away for the rest."""
+        if not self.last_tick:
+            return False
+        return self.done == self.newest_announced or self._absence(self._announced[0]) == (True, None)
 
     def wake_topic(self) -> str:
         """What to wait for between ticks.
@@ -99,23 +116,32 @@ class Member:
         if any(topic.period_ns == EVERY_TICK for topic in self.node.outputs):
             present = self.membership.present
             for port in self.node.gating_inputs:
-                if port.topic.period_ns == EVERY_TICK and self._publishers[port.topic.key] in present:
+                if port.topic.period_ns == EVERY_TICK and self.publishers[port.topic.key] in present:
                     return port.topic.key
         return TICK
 
     def missing(self, tick: Tick) -> list[str]:
         """Inputs that must still arrive before the node may step a tick."""
-        return [key for key in self._publishers if not self._arrived(key)]
+        return [key for key in self.publishers if not self._arrived(key)]
 
     def take(self, tick: Tick) -> Inputs:
-        """The inputs of a tick; the tick is then over for this member."""
-        inputs = self._inbox.advance(tick.seq)
+        """The inputs of a tick; the tick is then over for this member. Raises SequenceGapError where one was lost."""
+        inputs = self._inbox.advance(tick.seq, tick.stamp_ns)
+        if self._strict:
+            for key, queue in self._inbox.queues.items():
+                due = self._due_of(key)
+                if due > queue.current_tick and self.membership.owes(self.publishers[key], due):
+                    queue.check_arrived(due)
         self._finish()
         return inputs
 
     def stale(self, tick: Tick, inputs: Inputs) -> int:
-        """How many inputs are older at a tick than their ports accept, or have never come."""
-        return sum(_is_stale(tick, inputs.latest(port.topic.key), port.max_age_ns) for port in self.node.gating_inputs)
+        """How many inputs are older at a tick than their ports accept, or have never come, though somebody publishes."""
+        return sum(
+            _is_stale(tick, inputs.latest(port.topic.key), port.max_age_ns)
+            and self.membership.owes(self.publishers[port.topic.key], tick.seq)
+            for port in self.node.gating_inputs
+        )
 
     def _consider(self, tick: Tick) -> None:
         self._considered = tick.seq
@@ -124,10 +150,12 @@ class Member:
             if port.topic.is_due(tick.previous_ns, tick.stamp_ns):
                 self._due[port.topic.key] = tick.seq
 
+    def _due_of(self, key: str) -> int:
+        return (self._due_before if self._inbox.queues[key].port.delayed else self._due)[key]
+
     def _arrived(self, key: str) -> bool:
-        queue = self._inbox.queues[key]
-        due = (self._due_before if queue.port.delayed else self._due)[key]
-        return queue.newest_tick >= due or not self.membership.owes(self._publishers[key], due)
+        due = self._due_of(key)
+        return self._inbox.queues[key].newest_tick >= due or not self.membership.owes(self.publishers[key], due)
 
     def _finish(self) -> None:
         self.done = self._announced.popleft().seq

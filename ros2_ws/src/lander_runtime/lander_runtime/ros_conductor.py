@@ -6,14 +6,21 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from lander_runtime import node_events
 from lander_runtime.architecture import Topic
-from lander_runtime.conductor import CREDIT_TICKS, EPOCH, Conductor, RunRecord
-from lander_runtime.messages import NodeEvent, decode
+from lander_runtime.conductor import CREDIT_TICKS, Conductor, RunRecord
+from lander_runtime.faults import Change
+from lander_runtime.messages import Message, NodeEvent, decode
 from lander_runtime.messages import Tick as TickMessage
+from lander_runtime.node_events import EPOCH
+from lander_runtime.process_agent import ProcessAgent
 from lander_runtime.ros_host import FAREWELL_S, IDLE_S, Host
 from lander_runtime.subsystem import Tick, TimeOwner
 
 _FIRST_TICKS = 100
+_NEWS_S = 1.0  # at most, until everybody has heard who is back
+_LOOK_S = 0.5  # wall clock, between looks at the processes where nobody waits for them
+_NANOSECONDS = 1_000_000_000
 
 
 class ConductorHost(Host):
@@ -37,7 +44,11 @@ class ConductorHost(Host):
 
     def fly(self) -> None:
         """Conduct the run to its end."""
-        self.conductor = Conductor(self.declaration, self.catalogue, self.members)
+        self.conductor = Conductor(self.declaration, self.catalogue, self.members, self.plan)
+        self._agent = ProcessAgent()
+        self._awaited: set[str] = set()  # members whose new process has not come yet
+        self._surprises: set[str] = set()  # members that nobody planned to lose
+        self._looked_at = 0.0
         self.wait_for_match()
         self._wait_for_members()
         self._began_at = time.monotonic()
@@ -59,7 +70,7 @@ class ConductorHost(Host):
     def _wait_for_members(self) -> None:
         deadline = time.monotonic() + self.options.start_timeout_s
         others = {name for name in self.members if name != self.declaration.name}
-        while missing := sorted(others - self.conductor.ready):
+        while missing := sorted(others - self.conductor.ready.keys()):
             self.check_alive()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"these nodes did not join the run: {', '.join(missing)}; see their logs")
@@ -80,6 +91,8 @@ class ConductorHost(Host):
             if not missing and not behind:
                 return
             self._receive(missing or ["tick_done"], IDLE_S)
+            if self._lose_the_dead():
+                waited_since = time.monotonic()
             if time.monotonic() - waited_since > self._patience_s:
                 self._lose_culprit(behind)
                 waited_since = time.monotonic()
@@ -95,10 +108,61 @@ class ConductorHost(Host):
         laggards = behind or self.conductor.laggards(self.conductor.tick.seq)
         if not laggards:
             raise TimeoutError("the run stands still, though every member says that it has done its part")
-        lost = self.conductor.lose(laggards[0], f"no sign of life for {self._patience_s:g} s")
-        self.get_logger().error(f"lost {lost.node} at tick {lost.tick}, {lost.time_s:.2f} s: {lost.cause}")
-        event = NodeEvent(epoch=EPOCH, kind=NodeEvent.LOST, node=lost.node, from_tick=lost.tick, cause=lost.cause)
+        self._lose(laggards[0], f"no sign of life for {self._patience_s:g} s")
+        self._agent.kill(self.conductor.ready[laggards[0]])  # so that a new process can take its place
+
+    def _lose_the_dead(self) -> bool:
+        """Take out members whose processes are gone, though nobody planned it; whether there were any."""
+        dead = [name for name in self.conductor.membership.present if self._agent.is_gone(self.conductor.ready[name])]
+        for name in dead:
+            self._lose(name, "its process has died")
+        return bool(dead)
+
+    def _lose(self, name: str, cause: str) -> None:
+        conductor = self.conductor
+        self._surprises.add(name)
+        comes_back = not self.catalogue.nodes[name].is_sink
+        lost = conductor.lose(name, cause, round(self.options.respawn_down_s * _NANOSECONDS) if comes_back else 0)
+        self.get_logger().error(f"lost {name} at tick {lost.tick}, {lost.time_s:.2f} s: {cause}")
+        self._tell(node_events.lost(name, lost.tick, conductor.lives[name], cause, planned=False))
+
+    def _tell(self, event: Message) -> None:
         self.publish_run("node_events", event, self.conductor.tick)
+
+    def _carry_out(self, change: Change) -> None:
+        """Let a member leave or come back, as the scenario or a loss has it."""
+        name, conductor = change.node, self.conductor
+        if change.leaves:
+            lost = conductor.take_out(change, obeys=self.options.lockstep)
+            self._tell(node_events.lost(name, lost.tick, conductor.lives[name], change.cause, planned=True))
+            if not self.options.lockstep:
+                self._agent.strike(conductor.ready[name], change.deadly)
+        elif change.deadly:
+            self._awaited.add(name)
+            if self.options.lockstep:
+                self._await_process(name)
+        else:
+            self._let_in(name, new_life=False)
+
+    def _await_process(self, name: str) -> None:
+        """Hold the run until a new process is ready; if none comes, it is let in when it does."""
+        deadline = time.monotonic() + self.options.start_timeout_s
+        while not self.conductor.is_ready(name):
+            self.check_alive()
+            if time.monotonic() > deadline:
+                self.get_logger().error(f"no new process of {name} has come: the run goes on without it")
+                return
+            self._receive(["node_events"], IDLE_S)
+
+    def _let_in(self, name: str, new_life: bool) -> None:
+        conductor = self.conductor
+        conductor.bring_back(name, new_life)
+        self._tell(node_events.joined(name, conductor.tick.seq, conductor.lives[name]))
+        if not new_life and not self.options.lockstep:
+            self._agent.wake(conductor.ready[name])
+        if name in self._surprises:
+            self._surprises.remove(name)
+            self.link.wait_for_acknowledgements(_NEWS_S)  # the next tick may overtake the news, which nobody expected
 
     def _await_wall_clock(self) -> None:
         # The tick that comes is taken to be as long as the last one; its true length is known only when it begins.
@@ -116,6 +180,7 @@ class ConductorHost(Host):
         inputs = conductor.inputs()
         step_ns = self.subsystem.next_step_ns(inputs) if conductor.tick.seq >= 0 else 0
         tick = conductor.begin(step_ns)
+        self._change_members()
         outputs = self.subsystem.step(tick, inputs)
         self._announce(tick)
         self._sent_at[tick.seq] = time.monotonic()
@@ -123,6 +188,17 @@ class ConductorHost(Host):
         self.report_progress(tick)
         self.check_alive()
         self.serve()
+        if time.monotonic() - self._looked_at > _LOOK_S:
+            self._looked_at = time.monotonic()
+            self._lose_the_dead()
+
+    def _change_members(self) -> None:
+        for change in self.conductor.changes():
+            self._carry_out(change)
+        for name in sorted(self._awaited):
+            if self.conductor.is_ready(name):
+                self._awaited.remove(name)
+                self._let_in(name, new_life=True)
 
     def _announce(self, tick: Tick) -> None:
         message = TickMessage(epoch=EPOCH, step_ns=tick.step_ns, last=self._finished)
@@ -140,7 +216,9 @@ class ConductorHost(Host):
         elif key == "node_events":
             event = decode(data, self.catalogue.topics[key].type)
             if event.kind == NodeEvent.READY:
-                self.conductor.ready.add(event.node)
+                self.conductor.ready[event.node] = event
+            elif event.kind == NodeEvent.MISSED:
+                self.send_again(event.node, event.from_tick)
         else:
             self.conductor.on_message(key, data)
             sent = self._sent_at.pop(self.conductor.newest(key), None)
@@ -154,6 +232,7 @@ class ConductorHost(Host):
 
     def _close(self) -> RunRecord:
         wall_time_s = self.wall_time_s
+        self._agent.wake_all()
         deadline = time.monotonic() + FAREWELL_S
         while (late := self.conductor.laggards(self.conductor.tick.seq)) and time.monotonic() < deadline:
             self._receive(["tick_done"], IDLE_S)

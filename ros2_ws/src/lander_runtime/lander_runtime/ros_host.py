@@ -21,9 +21,11 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import uninstall_signal_handlers
 
-from lander_runtime.architecture import Node, Topic, architecture, views_of
+from lander_runtime.architecture import EVENT, Node, Topic, architecture, views_of
 from lander_runtime.dds import Link
 from lander_runtime.digest import DigestChain
+from lander_runtime.faults import NO_FAULTS, FaultPlan
+from lander_runtime.history import History
 from lander_runtime.messages import Message, encode, header_message
 from lander_runtime.subsystem import Outputs, Subsystem, Tick, stamped
 
@@ -53,6 +55,7 @@ class RunOptions:
     settings: Sequence[str] = field(default_factory=list)
     start_timeout_s: float = 60.0
     watchdog_s: float = 10.0  # wall clock: a member that holds up the run for so long is lost
+    respawn_down_s: float = 0.0  # of flight, from a loss until a new process takes part; 0: none is expected
     stop_after_s: float = 0.0  # simulated time after which the run is broken off; 0: it ends by itself
 
     @property
@@ -69,6 +72,7 @@ class Blueprint:
     build: Callable[[RunOptions], Subsystem | None]  # raises ValueError where the configuration is wrong
     members: Callable[[RunOptions], Sequence[str]]
     parameters: Callable[[RunOptions], Mapping[str, Any]]
+    faults: Callable[[RunOptions], FaultPlan] = lambda _: NO_FAULTS
     views: Mapping[str, View] = field(default_factory=dict)
     offer: Callable[[LifecycleNode, Any], object] | None = None  # adds services and actions of its own
     progress: Callable[[Any, Tick], Mapping[str, Any]] | None = None  # what a live display may show of the subsystem
@@ -89,7 +93,9 @@ class Host(LifecycleNode):
         self.options = self._declare_options()
         self.subsystem: Any = None
         self.members: Sequence[str] = ()
+        self.plan = NO_FAULTS
         self.chain = DigestChain()
+        self.history = History()
         self._views_of: dict[str, list[Topic]] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
@@ -110,6 +116,7 @@ class Host(LifecycleNode):
         """Read and check the configuration, build the subsystem, show its values as parameters."""
         try:
             self.members = list(self.blueprint.members(self.options))
+            self.plan = self._obeyed(self.blueprint.faults(self.options))
             self.subsystem = self.blueprint.build(self.options)
             self._show_parameters()
         except ValueError as error:
@@ -122,6 +129,10 @@ class Host(LifecycleNode):
             self._views_of.setdefault(topic.of, []).append(topic)
         self.link = Link(self, self._published(), self._subscribed())
         return TransitionCallbackReturn.SUCCESS
+
+    def _obeyed(self, plan: FaultPlan) -> FaultPlan:
+        """The part of the plan that this node carries out itself."""
+        return plan
 
     def _show_parameters(self) -> None:
         for key, value in self.blueprint.parameters(self.options).items():
@@ -154,13 +165,27 @@ class Host(LifecycleNode):
             data = encode(message, topic.type)
             self.link.publish(topic.key, data)
             self.chain.add(topic.key, data)
+            self.keep(topic, data)
             self.emit_views(topic.key, tick, message)
+
+    def keep(self, topic: Topic, data: bytes) -> None:
+        """Keep what was published for those who miss it."""
+        if topic.period_ns != EVENT:
+            self.history.keep(topic.key, data)
+
+    def send_again(self, reader: str, from_tick: int) -> None:
+        """Publish once more what a node reads and asks for. To all others these are repeated deliveries."""
+        keys = [port.topic.key for port in self.catalogue.nodes[reader].gating_inputs]
+        for key, data in self.history.since(from_tick, ["tick", *keys]):
+            self.link.publish(key, data)
 
     def publish_run(self, key: str, message: Message, tick: Tick) -> None:
         """Publish a message of the runtime itself, which is outside the digest."""
         message.tick = tick.seq
         message.header = header_message(tick.stamp_ns, "")
-        self.link.publish(key, encode(message, self.catalogue.topics[key].type))
+        data = encode(message, self.catalogue.topics[key].type)
+        self.link.publish(key, data)
+        self.keep(self.catalogue.topics[key], data)
 
     def emit_views(self, key: str, tick: Tick, message: Message) -> None:
         """Publish the standard messages that are derived from a message."""
@@ -186,10 +211,14 @@ class Host(LifecycleNode):
         """How many members read a topic."""
         return sum(
             1
-            for name in self.members
+            for name in self.present()
             if name != self.declaration.name
             and any(port.topic.key == topic.key for port in self.catalogue.nodes[name].inputs)
         )
+
+    def present(self) -> Sequence[str]:
+        """Who takes part in the run, this node included."""
+        return self.members
 
     def wait_for_match(self) -> None:
         """Wait until every publisher of this node has been matched with every subscriber that it must have."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import time
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
 
 import numpy as np
 
 from lander_runtime.architecture import Topic
-from lander_runtime.conductor import EPOCH
+from lander_runtime.checkpoint import Checkpoint
+from lander_runtime.comeback import Comeback
 from lander_runtime.digest import DIGEST_BYTES
+from lander_runtime.faults import FaultPlan
 from lander_runtime.member import Member
 from lander_runtime.messages import Message, NodeEvent, TickDone, decode
-from lander_runtime.ros_host import IDLE_S, Host, LostContactError, disregard_interrupts
+from lander_runtime.node_events import EPOCH, node_event
+from lander_runtime.ros_host import FAREWELL_S, IDLE_S, Host, LostContactError, disregard_interrupts
 from lander_runtime.subsystem import Tick
 
+_ASK_AGAIN_S = 0.2
 _ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
 
 
@@ -32,29 +42,81 @@ class MemberHost(Host):
     def _needed(self, topic: Topic) -> int:
         return 1 if topic.role == "run" else super()._needed(topic)
 
+    def _obeyed(self, plan: FaultPlan) -> FaultPlan:
+        return plan if self.options.lockstep else plan.without_outages()
+
+    def present(self) -> Sequence[str]:
+        """Who takes part in the run, as far as this node knows."""
+        return self._member.membership.present
+
     def fly(self) -> None:
         """Step until the last tick."""
-        self._member = Member(self.declaration, self.catalogue, self.members)
+        self._member = Member(self.declaration, self.catalogue, self.members, self.plan, strict=self.options.lockstep)
+        self._comeback: Comeback | None = None
         self._acknowledged = -1
         self._stale = self._late = 0
         self._wake_key = self._member.wake_topic()
-        self.wait_for_match()
-        self._announce()
-        while not (self._member.last_tick and self._member.done == self._member.newest_announced):
+        self._begin_life()
+        if self._comeback:  # nobody let this process in before the run was over
+            return
+        while not self._member.is_over:
             self._advance()
         disregard_interrupts()  # before physics may hear that this node is done, and exit
         self._acknowledge()
 
+    def _begin_life(self) -> None:
+        path = Path(self.options.out) / "checkpoints" / self.declaration.name if self.options.out else None
+        self._checkpoint = Checkpoint(path, [topic.key for topic in self.declaration.outputs])
+        former_life = self._checkpoint.former_life
+        self.life = 0 if former_life is None else former_life + 1
+        if self.life:
+            self._come_back()
+        else:
+            self.wait_for_match()
+            self._announce()
+        self._checkpoint.begin(self.life)
+
     def _announce(self) -> None:
-        event = NodeEvent(epoch=EPOCH, kind=NodeEvent.READY, node=self.declaration.name, from_tick=0, cause="")
+        """Say that this process is matched and waits for ticks."""
+        name, host = self.declaration.name, socket.gethostname()
+        self._tell(node_event(NodeEvent.READY, name, life=self.life, pid=os.getpid(), host=host))
+
+    def _tell(self, event: Message) -> None:
         self.publish_run("node_events", event, Tick(0, 0, 0))
 
+    def _come_back(self) -> None:
+        """Take the place of a lost process: take over its last state, ask for what it missed, wait to be let in."""
+        name = self.declaration.name
+        types = {topic.key: topic.type for topic in self.declaration.outputs}
+        published = {key: decode(data, types[key]) for key, data in self._checkpoint.messages().items()}
+        self.subsystem.restore(published)
+        first_tick = max((int(message.tick) for message in published.values()), default=-1) + 1
+        self._member.membership.lose(name, 0)
+        self._comeback = comeback = Comeback(self._member, first_tick)
+        self._ask(comeback)
+        self.wait_for_match()
+        self._announce()
+        while self._comeback and not comeback.run_is_over:
+            self._receive("tick")
+
+    def _ask(self, comeback: Comeback) -> None:
+        """Ask for what was missed, again and again: who is asked may not have been matched with this process yet."""
+        asked_at = -inf
+        while not (comeback.is_complete or comeback.run_is_over):
+            self.check_alive()
+            if time.monotonic() - asked_at > _ASK_AGAIN_S:
+                self._tell(node_event(NodeEvent.MISSED, self.declaration.name, comeback.first_tick, self.life))
+                asked_at = time.monotonic()
+            self._receive("tick")
+
     def _advance(self) -> None:
+        if self._member.must_die:
+            self._die()
         tick = self._member.next_due()
         if tick is None:
             if self._member.done - self._acknowledged >= _ACKNOWLEDGE_EVERY or self._member.last_tick:
                 self._acknowledge()
-            if not self._member.last_tick:
+            if not self._member.is_over:
                 self._receive(self._wake_key)
             return
         missing = self._member.missing(tick)
@@ -65,14 +127,28 @@ class MemberHost(Host):
         self._late += bool(missing)
         self._step(tick)
 
+    def _die(self) -> None:
+        """The scenario kills this process: really, but not before all that it has said is out."""
+        self._acknowledge()
+        self.link.wait_for_acknowledgements(FAREWELL_S)
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def _step(self, tick: Tick) -> None:
         inputs = self._member.take(tick)
+        if not self._member.publishes(tick):  # a tick that this node missed
+            self.subsystem.step(tick, inputs)
+            return
         self._stale += self._member.stale(tick, inputs)
         self.emit(tick, self.subsystem.step(tick, inputs))
         if tick.seq - self._acknowledged >= _ACKNOWLEDGE_EVERY:
             self._acknowledge()
         self.report_progress(tick)
         self.serve()
+
+    def keep(self, topic: Topic, data: bytes) -> None:
+        """Keep what was published for those who miss it, and for the next life of this node."""
+        super().keep(topic, data)
+        self._checkpoint.put(topic.key, data)
 
     def _receive(self, key: str) -> None:
         started = time.monotonic()
@@ -97,26 +173,47 @@ class MemberHost(Host):
 
     def _dispatch(self, key: str, data: bytes) -> None:
         if key == "tick":
-            self._member.on_tick(decode(data, self.catalogue.topics["tick"].type))
+            self._hearer.on_tick(decode(data, self.catalogue.topics["tick"].type))
         elif key == "node_events":
             self._on_node_event(decode(data, self.catalogue.topics["node_events"].type))
         else:
-            self._member.on_message(key, data)
+            self._hearer.on_message(key, data)
+
+    @property
+    def _hearer(self) -> Member | Comeback:
+        """Who takes in ticks and messages."""
+        return self._comeback or self._member
 
     def _on_node_event(self, event: Message) -> None:
-        if event.kind == NodeEvent.LOST and event.node == self.declaration.name:
-            raise LostContactError(f"the run went on without this node from tick {event.from_tick}: {event.cause}")
-        if event.kind == NodeEvent.LOST:
+        if event.node == self.declaration.name:
+            self._on_own_event(event)
+        elif event.kind == NodeEvent.LOST:
             self._member.membership.lose(event.node, event.from_tick)
         elif event.kind == NodeEvent.JOINED:
             self._member.membership.join(event.node, event.from_tick)
+        elif event.kind == NodeEvent.MISSED:
+            self.send_again(event.node, event.from_tick)
         self._wake_key = self._member.wake_topic()
+
+    def _on_own_event(self, event: Message) -> None:
+        if event.life != self.life:
+            return
+        if event.kind == NodeEvent.JOINED and self._comeback:
+            self._comeback.hand_over(event.from_tick)
+            self._comeback = None
+        elif event.kind == NodeEvent.JOINED:
+            self._member.membership.join(event.node, event.from_tick)
+        elif event.kind == NodeEvent.LOST and not self.options.lockstep:
+            self._member.membership.lose(event.node, event.from_tick)
+        elif event.kind == NodeEvent.LOST and not event.planned:
+            raise LostContactError(f"the run went on without this node from tick {event.from_tick}: {event.cause}")
 
     def _acknowledge(self) -> None:
         self._acknowledged = self._member.done
         done = TickDone(
             epoch=EPOCH,
             node=self.declaration.name,
+            life=self.life,
             published=self.chain.count,
             stale_inputs=self._stale,
             missed_ticks=self._late,

@@ -8,9 +8,9 @@ state in itself. The same class runs over DDS and in one process; see `lander_ru
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lander_runtime.architecture import EVENT, Node, Topic, architecture
 from lander_runtime.messages import Message, header_message
@@ -78,9 +78,8 @@ class Subsystem(ABC):
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Advance to the end of the tick and return a message for every output that is due, keyed by topic."""
 
-    def state(self) -> dict[str, Any]:
-        """What a restarted copy of this subsystem needs beyond its published messages; empty where nothing."""
-        return {}
+    def restore(self, published: Mapping[str, Message]) -> None:  # noqa: B027 - most have nothing to restore
+        """Go on from what a former life of this subsystem published last, by topic; called before the first step."""
 
 
 class TimeOwner(Subsystem):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lander_common.mission import Mission
+    from lander_runtime.conductor import LostNode
     from lander_runtime.inprocess import Observer
     from lander_runtime.messages import Message
 
@@ -26,6 +27,7 @@ class Flight:
     digest: str
     ticks: int
     sim_time_s: float
+    nodes_lost: tuple[LostNode, ...] = ()
     recording_failure: str = ""  # why the bag ends early, or there is none
 
 

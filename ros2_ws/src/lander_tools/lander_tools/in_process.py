@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from lander_common.fault_plan import fault_plan
 from lander_common.mission import Mission
 from lander_common.views import VIEWS
 from lander_runtime.architecture import Topic, architecture, views_of
-from lander_runtime.conductor import EPOCH
 from lander_runtime.inprocess import InProcessRun, Observer
 from lander_runtime.messages import Message, encode, header_message
 from lander_runtime.messages import Tick as TickMessage
+from lander_runtime.node_events import EPOCH
 from lander_runtime.subsystem import Subsystem, Tick
 from lander_tools.fly import Flight
 from lander_tools.maps import ensure_maps
@@ -47,7 +48,8 @@ class InProcessFlight:
         self._recording_failure = ""
         ensure_maps(mission)
         members = [subsystem(name, mission) for name in mission.scenario.members]
-        self._run = InProcessRun(members, [*observers, self._keep_result, *self._recording(record)])
+        observers = [*observers, self._keep_result, *self._recording(record)]
+        self._run = InProcessRun(members, observers, fault_plan(mission), lambda name: subsystem(name, mission))
 
     def _recording(self, bag: Path | None) -> list[Observer]:
         if bag is None:
@@ -80,7 +82,9 @@ class InProcessFlight:
 
     def outcome(self) -> Flight:
         """What came of it; to be asked when it is finished and closed."""
-        return Flight(self._result, self._run.digest(), self.tick.seq + 1, self.tick.time_s, self._recording_failure)
+        run, tick = self._run, self.tick
+        lost = tuple(run.nodes_lost)
+        return Flight(self._result, run.digest(), tick.seq + 1, tick.time_s, lost, self._recording_failure)
 
     def _keep_result(self, _tick: Tick, key: str, message: Message, _data: bytes) -> None:
         if key == "result":

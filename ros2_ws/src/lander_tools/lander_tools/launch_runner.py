@@ -27,6 +27,7 @@ PROGRESS = "[progress] "  # begins a line of output that is JSON for the display
 LEAVE_S = 3.0  # after a run has ended by itself, for the others to finish what they are at
 GRACE_S = 5.0  # between SIGINT, SIGTERM and SIGKILL, as in ROS launch
 DOMAINS = range(1, 102)  # above, DDS would use ports that Linux hands out to anybody
+BAD_CONFIGURATION = 2  # exit status of a node that starting again does not help
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded before any fork, where loading would not be safe
 
@@ -109,21 +110,25 @@ class Runner:
         self._end.set()
 
     async def _keep(self, plan: ProcessPlan) -> None:
-        """Run a process, and again as often as it shall be respawned."""
+        """Run a process, and again as often as it shall be respawned.
+
+        Unlike ROS launch, which knows only its own end: a process that ended well has done its part.
+        """
         retries = 0
         while not self._end.is_set():
             status = await self._run_once(plan)
             self.outcome.statuses[plan.name].append(status)
             if self._end.is_set():
                 return
-            failed_early = status != 0 and not self._begun and not plan.respawn
+            hopeless = status == BAD_CONFIGURATION or not plan.respawn
+            failed_early = status != 0 and not self._begun and hopeless
             if status or plan.respawn:
                 self._display.line(plan.name, f"ended: {describe_status(status)}")
             if plan.ends_launch or failed_early:
                 self.outcome.ended_by, self.outcome.failed_early = plan.name, failed_early
                 self._end.set()
                 return
-            if not plan.respawn or retries == plan.respawn_max_retries:
+            if status == 0 or not plan.respawn or retries == plan.respawn_max_retries:
                 return
             retries += 1
             await _wait(self._end, plan.respawn_delay_s)

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from lander_common.hosting import blueprint, mission_of
 from lander_common.mission import Mission
+from lander_runtime.architecture import EVENT, Topic
+from lander_runtime.messages import peek_tick
 from lander_runtime.ros_host import Host, run_host
 from lander_runtime.ros_member import MemberHost
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
@@ -35,6 +37,7 @@ class RecorderHost(MemberHost):
 
     def fly(self) -> None:
         """Record until the last tick; an interrupted run leaves a whole bag too."""
+        self._newest: dict[str, int] = {}
         try:
             self.recorder = Recorder(
                 Path(self.options.out) / "bag", description(mission_of(self.options)), self._failed
@@ -63,10 +66,20 @@ class RecorderHost(MemberHost):
 
     def _dispatch(self, key: str, data: bytes) -> None:
         topic = self.catalogue.topics[key]
-        if self.recorder:
+        if self.recorder and not self._is_repeated(topic, data):
             self.recorder.receive(key, data)
         if topic.role != "view":
             super()._dispatch(key, data)
+
+    def _is_repeated(self, topic: Topic, data: bytes) -> bool:
+        """Whether a message was sent once more, for a new process that had missed it."""
+        if topic.role == "view" or topic.period_ns == EVENT:
+            return False
+        tick = peek_tick(data)
+        repeated = tick <= self._newest.get(topic.key, -1)
+        if not repeated:
+            self._newest[topic.key] = tick
+        return repeated
 
     def _idle(self) -> None:
         super()._idle()

@@ -232,6 +232,7 @@ def fly_in_process(request: Request, mission: Mission, folder: RunFolder, about:
     bag = folder.bag if request.record else None
     flight = fly_mission(mission, [log.observe], bag, request.stop_after_s)
     counts = RunRecord(flight.ticks, flight.sim_time_s, time.monotonic() - begin, flight.digest)
+    counts.nodes_lost += flight.nodes_lost
     if flight.recording_failure:
         click.echo(flight.recording_failure, err=True)
     result = plain(flight.result) if flight.result else {}

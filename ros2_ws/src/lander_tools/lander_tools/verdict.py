@@ -54,6 +54,11 @@ class NodeLost(_Part):
     tick: int
     time_s: float
     cause: str
+    back_s: float | None = None  # when it, or a new process in its place, took part again
+
+    def __str__(self) -> str:
+        back = "" if self.back_s is None else f", back at {self.back_s:.2f} s"
+        return f"lost {self.node} at {self.time_s:.2f} s ({self.cause}){back}"
 
 
 class Detection(_Part):
@@ -105,7 +110,7 @@ class Verdict(_Part):
         parts.append(
             f"{self.sim_time_s:.1f} s flown in {self.wall_time_s:.1f} s ({self.real_time_factor:.1f} x real time)"
         )
-        parts += [f"lost {node.node} at {node.time_s:.2f} s ({node.cause})" for node in self.nodes_lost]
+        parts += [str(node) for node in self.nodes_lost]
         if self.degraded:
             parts.append("DEGRADED: the machine did not keep up")
         return f"{self.headline}: {'; '.join(parts)}"
