@@ -30,7 +30,8 @@ from lander_tools.project import project_root
 from lander_tools.run import OPTIONAL_NODES
 
 DESCENT = project_root() / "launch" / "descent.launch.yaml"
-RUN_ARGUMENTS = {"scenario", "seed", "rate", "vehicle", "site", "start", "settings", "record", "stop_after", "out"}
+RUN_ARGUMENTS = {"scenario", "seed", "rate", "vehicle", "site", "start", "settings", "record", "respawn_down"}
+RUN_ARGUMENTS |= {"stop_after", "out"}
 Write = Callable[..., Path]
 
 

@@ -20,7 +20,7 @@ from lander_runtime.stubs import TICK_NS, Stub, StubOwner
 from lander_runtime.subsystem import MissingOutputError, Outputs, Tick, stamped
 
 CATALOGUE = architecture()
-NODES = [name for name in CATALOGUE.nodes if name != "recorder"]
+NODES = [name for name in CATALOGUE.nodes if name not in ("recorder", "camera", "trn")]  # those of the nominal landing
 
 
 def tick_message(seq: int) -> Message:
@@ -151,7 +151,7 @@ def test_the_conductor_waits_for_the_command_of_the_tick_before() -> None:
 def test_who_holds_up_the_run_is_the_first_in_the_flow_that_is_behind() -> None:
     conductor = Conductor(CATALOGUE.nodes["physics"], CATALOGUE, NODES)
     conductor.begin(0)
-    for name in ("imu", "rangefinder", "camera", "health"):
+    for name in ("imu", "rangefinder", "health"):
         done = zeros("lander_interfaces/msg/TickDone")
         done.epoch, done.node = 1, name
         conductor.on_tick_done(done, epoch=1)

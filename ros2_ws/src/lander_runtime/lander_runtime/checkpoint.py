@@ -10,6 +10,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _HEAD = struct.Struct("<QII")  # of a place: number of the write, length, checksum
@@ -39,9 +40,12 @@ class Checkpoint:
         return {key: data for key, (_, data) in self._newest.items() if data}
 
     def begin(self, life: int) -> None:
-        """Keep what a life publishes from now on; it counts as a life when it has published something."""
+        """Keep what a life publishes from now on. The first life counts as one when it has published something."""
         self._life = life
         self._file = None if self._path is None else _NOT_OPEN
+        if life:
+            with suppress(OSError):
+                self._file = self._open()
 
     def _open(self) -> int:
         assert self._path is not None

@@ -69,12 +69,12 @@ class MemberHost(Host):
         self._checkpoint = Checkpoint(path, [topic.key for topic in self.declaration.outputs])
         former_life = self._checkpoint.former_life
         self.life = 0 if former_life is None else former_life + 1
+        self._checkpoint.begin(self.life)
         if self.life:
             self._come_back()
         else:
             self.wait_for_match()
             self._announce()
-        self._checkpoint.begin(self.life)
 
     def _announce(self) -> None:
         """Say that this process is matched and waits for ticks."""

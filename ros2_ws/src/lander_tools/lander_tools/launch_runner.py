@@ -122,7 +122,7 @@ class Runner:
                 return
             hopeless = status == BAD_CONFIGURATION or not plan.respawn
             failed_early = status != 0 and not self._begun and hopeless
-            if status or plan.respawn:
+            if status:
                 self._display.line(plan.name, f"ended: {describe_status(status)}")
             if plan.ends_launch or failed_early:
                 self.outcome.ended_by, self.outcome.failed_early = plan.name, failed_early

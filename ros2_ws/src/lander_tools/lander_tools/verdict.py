@@ -54,11 +54,12 @@ class NodeLost(_Part):
     tick: int
     time_s: float
     cause: str
-    back_s: float | None = None  # when it, or a new process in its place, took part again
 
-    def __str__(self) -> str:
-        back = "" if self.back_s is None else f", back at {self.back_s:.2f} s"
-        return f"lost {self.node} at {self.time_s:.2f} s ({self.cause}){back}"
+    @classmethod
+    def of(cls, lost: Mapping[str, Any]) -> NodeLost:
+        """From the record of the run, which also says when the node, or a new process in its place, was back."""
+        back = "" if lost["back_s"] is None else f"; back at {lost['back_s']:.2f} s"
+        return cls(node=lost["node"], tick=lost["tick"], time_s=lost["time_s"], cause=lost["cause"] + back)
 
 
 class Detection(_Part):
@@ -110,7 +111,7 @@ class Verdict(_Part):
         parts.append(
             f"{self.sim_time_s:.1f} s flown in {self.wall_time_s:.1f} s ({self.real_time_factor:.1f} x real time)"
         )
-        parts += [str(node) for node in self.nodes_lost]
+        parts += [f"lost {node.node} at {node.time_s:.2f} s ({node.cause})" for node in self.nodes_lost]
         if self.degraded:
             parts.append("DEGRADED: the machine did not keep up")
         return f"{self.headline}: {'; '.join(parts)}"
@@ -148,7 +149,7 @@ def compose(
         touchdown=_touchdown(result, altitude_error_m),
         propellant_used_kg=result["propellant_used_kg"],
         propellant_left_kg=result["propellant_left_kg"],
-        nodes_lost=tuple(NodeLost(**lost) for lost in record["nodes_lost"]),
+        nodes_lost=tuple(NodeLost.of(lost) for lost in record["nodes_lost"]),
         detections=tuple(detections),
         **about,
     )
