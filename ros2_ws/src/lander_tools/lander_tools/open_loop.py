@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from lander_common.fault_plan import fault_plan
 from lander_common.mission import Mission
 from lander_runtime.architecture import EVENT, Node, Topic, architecture
 from lander_runtime.inbox import Inbox, InputQueue
@@ -136,7 +137,7 @@ class Replay:
         return node.is_due(tick.previous_ns, tick.stamp_ns) and not self._record.is_absent(node.name, tick.seq)
 
     def _step(self, seat: _Seat, tick: Tick, observer: Replayed | None) -> None:
-        outputs = seat.subsystem.step(tick, seat.inbox.advance(tick.seq))
+        outputs = seat.subsystem.step(tick, seat.inbox.advance(tick.seq, tick.stamp_ns))
         place: Counter[str] = Counter()  # of a message among those of its topic at this tick
         for topic, message in stamped(seat.node, tick, outputs):
             data = encode(message, topic.type)
@@ -184,7 +185,7 @@ class _Seat:
 
     def __init__(self, name: str, mission: Mission) -> None:
         self.node = architecture().nodes[name]
-        self.inbox = Inbox(self.node)
+        self.inbox = Inbox(self.node, plan=fault_plan(mission))
         self.subsystem = subsystem(name, mission)
         self.fit = True  # has not broken down
 
