@@ -168,7 +168,7 @@ def test_consumers_wait_for_nobody_that_the_scenario_has_killed() -> None:
     for _ in range(2):
         tick = navigation.next_due()
         assert tick is not None
-        assert navigation.missing(tick) == []
+        assert not {"imu_increments", "range"} & set(navigation.missing(tick))
         navigation.take(tick)
 
 
@@ -200,6 +200,7 @@ def gathered(first_tick: int, seen: range, skip: tuple[int, ...] = ()) -> tuple[
         comeback.on_tick(announced(seq))
         if seq not in skip:
             comeback.on_message("imu_increments", encoded("imu_increments", seq))
+        comeback.on_message("throttle_command", encoded("throttle_command", seq))
         if seq % 5 == 0:
             comeback.on_message("range", encoded("range", seq))
     return navigation, comeback
@@ -218,7 +219,7 @@ def test_a_new_process_steps_what_it_missed_from_the_first_tick_that_the_old_one
     comeback.hand_over(12)
     steps = []
     while (tick := navigation.next_due()) is not None:
-        assert navigation.missing(tick) == []
+        assert not {"imu_increments", "range"} & set(navigation.missing(tick))
         assert not navigation.publishes(tick)
         assert peek_tick(encode(navigation.take(tick).latest("imu_increments"), "lander_interfaces/msg/ImuIncrements"))
         steps.append(tick.seq)
