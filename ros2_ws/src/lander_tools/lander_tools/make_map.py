@@ -21,7 +21,6 @@ from lander_runtime.config import read_layered
 from lander_runtime.rng import stream
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
-from lander_tools.choose_target import safest_target
 
 Array = NDArray[np.float64]
 Box = tuple[float, float, float, float]  # west, south, east, north, m
@@ -58,6 +57,8 @@ def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
         grids += [_grid(surveyed, zone, box, shift, errors, parameters.registration_m) for box in boxes]
     made = OnboardMap.from_grids(grids)
     if parameters.target:
+        from lander_tools.choose_target import safest_target  # not loaded where the map is there already
+
         finest = min(parameters.zones, key=lambda zone: zone.spacing_m)
         made.target = safest_target(made, finest, parameters.target, mission.vehicle.legs.pad_radius_m)
     return made
@@ -132,7 +133,7 @@ def _bilinear(nodes: Array, i: Array, j: Array) -> Array:
 
 def exponential_field(shape: tuple[int, int], step: float, random: np.random.Generator) -> Array:
     """Unit normal numbers on a grid, correlated as exp(-|di| step - |dj| step): first-order recursion along both axes."""
-    from scipy.signal import lfilter  # half of the start-up of a flight whose map is there already
+    from scipy.signal import lfilter  # not loaded where the map is there already
 
     phi = exp(-step)
     field = random.standard_normal(shape)

@@ -8,13 +8,17 @@ import click
 
 from lander_common.mission import Mission, resolve
 from lander_runtime.config import ConfigError
-from lander_tools.make_image_map import ensure_image_map
 from lander_tools.make_map import ensure_map
 
 
 def ensure_maps(mission: Mission) -> list[Path]:
     """Make the maps of a mission unless they are there already; return their files. Raises ConfigError."""
-    return [path for path in (ensure_map(mission), ensure_image_map(mission)) if path]
+    paths = [ensure_map(mission)]
+    if "image_map" in mission.documents:
+        from lander_tools.make_image_map import ensure_image_map  # a flight without a camera starts without OpenCV
+
+        paths.append(ensure_image_map(mission))
+    return [path for path in paths if path]
 
 
 @click.command()
