@@ -15,7 +15,7 @@ from trn_samples import LENS, RADIUS_M, STRAIGHT_DOWN, Ground, looking_down, sun
 from lander_flight.consensus import agree, log10_chance
 from lander_flight.map_window import Window, rectify, relight, shade, site_points
 from lander_flight.patch_matching import Limits, find_patches
-from lander_flight.pose_fit import fit_pose, linearise, rotation
+from lander_flight.pose_fit import MapErrors, fit_pose, linearise, rotation
 from lander_flight.trn_matcher import map_axes, to_map
 from lander_terrain.geometry import map_to_site
 
@@ -94,6 +94,27 @@ def test_the_pose_is_that_of_opencv_and_its_covariance_that_of_many_draws() -> N
             assert np.linalg.norm(fit.pose.r_site + R.T @ t[:, 0]) < 1.5  # Huber's weights against none; 1-sigma is 2 m
     nees = np.mean([error @ np.linalg.solve(fit.covariance, error) for error in errors])
     assert 5.0 < nees < 7.5  # 6; Huber's weights and the sigma from the median cost a little
+
+
+def test_what_errors_of_the_map_do_to_the_pose_is_that_of_many_maps() -> None:
+    """Heights that err together over 300 m, drawn anew each time; the matches themselves are exact."""
+    points, pose = landmarks(5, 800.0), looking_down(0.0, 0.0, 800.0, 0.2)
+    exact = LENS.pixels((points - pose.r_site) @ pose.R_site_optical)
+    errors = MapErrors(height_m=2.0, height_correlation_m=300.0, shift_m=0.3, shift_correlation_m=100.0)
+    random, found = np.random.default_rng(6), []
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    heights, shifts = (np.linalg.cholesky(np.exp(-apart / reach) + 1e-9 * np.eye(60)) for reach in (300.0, 100.0))
+    for _ in range(300):
+        wrong = np.column_stack(
+            [0.3 * shifts @ random.standard_normal((60, 2)), 2.0 * heights @ random.standard_normal(60)]
+        )
+        fit = fit_pose(points + wrong - wrong.mean(axis=0), exact, 0.05, LENS, pose, 1e-2, errors)
+        turned = fit.pose.R_site_optical @ pose.R_site_optical.T
+        turn = 0.5 * np.array([turned[2, 1] - turned[1, 2], turned[0, 2] - turned[2, 0], turned[1, 0] - turned[0, 1]])
+        found.append(np.concatenate([fit.pose.r_site - pose.r_site, turn]))
+    sample, stated = np.std(found, axis=0), np.sqrt(np.diag(fit.covariance))
+    assert np.all(stated > 0.9 * sample)
+    assert np.all(stated < 1.6 * sample)  # what they leave of residuals counts once more, as noise of the matches
 
 
 # Light

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from lander_common.camera_geometry import CENTRE_U, CENTRE_V, FOCAL, K1, K2, Lens
 from lander_flight.map_window import CameraPose
@@ -17,6 +18,16 @@ _ROUNDS = 8
 _HUBER = 1.5  # residuals beyond so many sigmas weigh less
 _SETTLED = 1e-6  # square of a step in its own sigmas, at which the rounds end
 _MEDIAN_RAYLEIGH = 1.1774  # of the length of a plane vector whose components have unit variance
+
+
+@dataclass(frozen=True)
+class MapErrors:
+    """Errors of the map that neighbours share: 1-sigma of heights and of places, m, and how far each reaches, m (exponential)."""
+
+    height_m: float
+    height_correlation_m: float
+    shift_m: float
+    shift_correlation_m: float
 
 
 @dataclass(frozen=True)
@@ -31,14 +42,21 @@ class PoseFit:
 
 
 def fit_pose(
-    points_site: Array, pixels: Array, least_sigma_px: float, lens: Lens, first: CameraPose, turn_sigma: float
+    points_site: Array,
+    pixels: Array,
+    least_sigma_px: float,
+    lens: Lens,
+    first: CameraPose,
+    turn_sigma: float,
+    map_errors: MapErrors | None = None,
 ) -> PoseFit:
     """Pose that fits best, from a first guess whose attitude is good to `turn_sigma`, rad.
 
     Position and attitude from a view straight down are nearly the same thing, so that the points alone may lead far off
     in both. The search is therefore held by the expected attitude; then, in one linear step, it is taken out again, and
     with it what it adds to the covariance. The error of a match is judged by the residuals (their median, for a
-    Rayleigh distribution), but not below `least_sigma_px`.
+    Rayleigh distribution), but not below `least_sigma_px`. What errors of the map do to the pose is added to the
+    covariance: they leave small residuals, because neighbours share them.
     """
     r, R, turned = first.r_site.copy(), first.R_site_optical.copy(), np.zeros(3)
     prior = np.zeros((6, 6))
@@ -55,7 +73,36 @@ def fit_pose(
     alone = covariance @ gradient
     pose = CameraPose(r + alone[:3], rotation(alone[3:]) @ R)
     rms = float(np.sqrt(np.mean(residuals**2)))
+    if map_errors is not None:
+        _, rows = linearise(points_site, pixels, lens.numbers, r, R)
+        up = r - points_site.mean(axis=0)
+        covariance = covariance + _share_of_map(points_site, rows, up / np.linalg.norm(up), map_errors)
     return PoseFit(pose, 0.5 * (covariance + covariance.T), CameraPose(r, R), residuals, rms)
+
+
+def _share_of_map(points: Array, rows: Array, up: Array, errors: MapErrors) -> Array:
+    """What errors of the map do to the pose, less their mean over the view, which navigation keeps as states; shape (6, 6).
+
+    The estimator's response to a displacement of each point, between the covariance of the displacements on both sides.
+    """
+    stacked = rows.reshape(-1, 6)
+    gain = np.linalg.solve(stacked.T @ stacked, stacked.T).reshape(6, -1, 2)
+    response = np.einsum("aki,kib->akb", gain, rows[:, :, :3])
+    apart = cdist(points, points)
+    heights = _less_mean(errors.height_m**2 * np.exp(-apart / errors.height_correlation_m))
+    shifts = _less_mean(errors.shift_m**2 * np.exp(-apart / errors.shift_correlation_m))
+    vertical = response @ up
+    share = vertical @ heights @ vertical.T
+    for axis in np.linalg.svd(up[None, :])[2][1:]:  # two axes across
+        across = response @ axis
+        share += across @ shifts @ across.T
+    return np.asarray(share)
+
+
+def _less_mean(covariance: Array) -> Array:
+    """Of the deviations from the common mean."""
+    rows = covariance - covariance.mean(axis=0)
+    return np.asarray(rows - rows.mean(axis=1, keepdims=True))
 
 
 def _normal(

@@ -18,7 +18,7 @@ from lander_flight.consensus import Agreement, agree
 from lander_flight.map_reader import MapReader, MapView
 from lander_flight.map_window import CameraPose, Picture, Window, rectify, site_points
 from lander_flight.patch_matching import Limits, Matches, find_patches
-from lander_flight.pose_fit import PoseFit, fit_pose
+from lander_flight.pose_fit import MapErrors, PoseFit, fit_pose
 from lander_flight.trn_parameters import TrnParameters
 
 Array = NDArray[np.float64]
@@ -242,10 +242,28 @@ class TrnMatcher:
             return seen
         k = agreement.members
         scale = self._pixels_per_cell(view, expected.pose)
-        fit = fit_pose(points[k], pixels[k], a.least_error_cells * scale, self._lens, expected.pose, expected.turn_rad)
+        fit = fit_pose(
+            points[k],
+            pixels[k],
+            a.least_error_cells * scale,
+            self._lens,
+            expected.pose,
+            expected.turn_rad,
+            self._map_errors(view),
+        )
         residuals = pixels - self._project(points, fit.pose)
         e, n = view.window.place(matches.row[k], matches.column[k])
         return replace(seen, fit=fit, residuals_px=residuals, scene_map_m=np.array([e.mean(), n.mean()]))
+
+    def _map_errors(self, view: MapView) -> MapErrors:
+        m, posting = self._parameters.map_errors, view.window.posting_m
+        reach = max(m.height_correlation_spacings * float(view.zone[SPACING]), m.least_height_correlation_m)
+        return MapErrors(
+            height_m=float(view.zone[HEIGHT_SIGMA]),
+            height_correlation_m=reach,
+            shift_m=m.shift_cells * posting,
+            shift_correlation_m=m.shift_correlation_cells * posting,
+        )
 
     def _checked(self, sighting: Sighting, expected: Expectation) -> Sighting:
         """The last word: residuals as small as they must be, and an attitude that navigation can believe."""

@@ -84,6 +84,15 @@ class MotionParameters(Parameters):
     turn_rad: Positive  # 1-sigma of the turn between the images as predicted
 
 
+class MapErrorParameters(Parameters):
+    """How errors of the map hang together; how large those of its heights are, the map says itself."""
+
+    height_correlation_spacings: Positive  # of the zone
+    least_height_correlation_m: Positive
+    shift_cells: NonNegative  # 1-sigma of the place of a patch, shared by its neighbours
+    shift_correlation_cells: Positive
+
+
 class TrnParameters(Parameters):
     """config/trn/*.yaml."""
 
@@ -94,6 +103,7 @@ class TrnParameters(Parameters):
     acquisition: AcquisitionParameters
     light: LightParameters
     motion: MotionParameters
+    map_errors: MapErrorParameters
     tracking_s: Positive  # what an image costs while tracking, from exposure to fix
     acquisition_s: Positive  # and while acquiring
     forget_s: Positive  # after so long without a fix, all of navigation's uncertainty is searched
