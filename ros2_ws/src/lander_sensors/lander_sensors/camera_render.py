@@ -33,7 +33,7 @@ from lander_terrain.sunlight import to_local
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 
-KNOT = 8  # pixels between knots: straight lines between them are wrong by 0.03 px looking down, by 0.2 px at the edge of a view tilted by 35 deg
+KNOT = 8  # pixels between knots: wrong by 0.03 px looking down, by 0.2 px at the far edge of a view tilted by 35 deg
 _SPACING_PER_PIXEL = 1.3  # at most, of samples of the ground; half of it at least
 _BLEND = 0.85  # of a level's range of pixel sizes: from there on the next one is blended in
 _MARGIN = 2.0 * KNOT / TILE  # tiles: what lies between knots and is seen in no knot
