@@ -38,7 +38,8 @@ def test_without_errors_it_shows_the_terrain_from_above_under_its_own_sun(tmp_pa
     east, north = made.table[0, [EAST, NORTH]] + 160.0  # on its own samples
     patch = made.patch(east, north, 4.0, (100, 100))
     heights = mare(605).grid(east, north, 4.0, (100, 100), 6.0)
-    expected = brightness_grid(heights, np.ones((100, 100)), 4.0, direction_from_angles(20.0, 130.0))
+    albedo = np.array([[mare(605).albedo(east + 4.0 * j, north + 4.0 * i) for j in range(100)] for i in range(100)])
+    expected = brightness_grid(heights, albedo, 4.0, direction_from_angles(20.0, 130.0))
     assert np.corrcoef(patch.brightness.ravel(), expected.ravel())[0, 1] > 0.97
     survey = mare(605).grid(east, north, 8.0, (50, 50), 8.0)
     np.testing.assert_allclose(patch.heights_m[::2, ::2], survey, atol=1e-3)
