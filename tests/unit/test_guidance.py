@@ -16,11 +16,13 @@ from lander_flight import phases
 from lander_flight.guidance import Guidance
 from lander_flight.guidance_parameters import GuidanceParameters
 from lander_flight.phases import Phase
+from lander_runtime.architecture import architecture
 from lander_runtime.messages import GuidanceCommand, Message
 from lander_runtime.subsystem import Inputs, Tick
 from lander_tools.optimum import propellant_bound
 from lander_tools.point_mass import Errors, PointMassFlight, PointMassLanding, dispersed
 
+READ = [port.topic.key for port in architecture().nodes["guidance"].inputs]
 NOISE = Errors(altitude_noise_m=0.3)
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "guidance.md"
 
@@ -124,9 +126,7 @@ def _inputs(changes: dict[str, Any]) -> tuple[Guidance, Inputs, Message]:
 
 def test_without_any_navigation_nothing_fires() -> None:
     guidance = Guidance(mission())
-    inputs = Inputs(
-        dict.fromkeys(("navigation_state", "vehicle_telemetry", "throttle_command", "health_status")), set()
-    )
+    inputs = Inputs(dict.fromkeys(READ), set())
     command = guidance.step(Tick(0, 0, 0), inputs)["guidance_command"]
     assert not command.main_engine
     assert not command.assist_engines
@@ -146,9 +146,7 @@ def test_a_state_that_is_not_finite_is_not_used(name: str, value: float) -> None
 def test_a_gap_in_navigation_keeps_thrust_and_turning() -> None:
     flight, guidance = PointMassFlight(mission(), Errors()), Guidance(mission())
     flight.fly(guidance, until_s=30.0)
-    nothing = Inputs(
-        dict.fromkeys(("navigation_state", "vehicle_telemetry", "throttle_command", "health_status")), set()
-    )
+    nothing = Inputs(dict.fromkeys(READ), set())
     ticks = [Tick(10_000 + i, flight.time_ns + i * 100_000_000, 100_000_000) for i in range(40)]
     commands = [guidance.step(tick, nothing)["guidance_command"] for tick in ticks]
     assert all(command.main_engine and command.assist_engines for command in commands)

@@ -14,6 +14,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "hazards = lander_flight.hazards_node:main",
             "trn = lander_flight.trn_node:main",
             "navigation = lander_flight.navigation_node:main",
             "guidance = lander_flight.guidance_node:main",

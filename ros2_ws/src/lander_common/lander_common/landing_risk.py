@@ -42,11 +42,19 @@ def slope_risk(planes: Planes, pad_radius_m: float, detail_m: float, limit_deg: 
 
     `detail_m`: 1-sigma of what the grid does not show. Each pad stands higher or lower by that and by the residual of
     its plane, independently, so both slopes of the plane through the pads err by sigma / (sqrt(2) r), r the radius of
-    the pads' circle (least squares over points at right angles), and the squared slope over that variance follows the
-    noncentral chi-square distribution with two degrees of freedom.
+    the pads' circle (least squares over points at right angles).
     """
     variance = (planes.residual_m**2 + detail_m**2) / (2.0 * pad_radius_m**2)
-    seen = planes.east**2 + planes.north**2
+    return steep_risk(planes.east, planes.north, variance, limit_deg)
+
+
+def steep_risk(slope_1: Array, slope_2: Array, variance: Array, limit_deg: float) -> Array:
+    """Probability that ground of two estimated slopes (tangents, at right angles) is steeper than a limit.
+
+    Both err normally with the same variance, so the squared slope over it follows the noncentral chi-square distribution
+    with two degrees of freedom.
+    """
+    seen = slope_1**2 + slope_2**2
     return np.asarray(ncx2.sf(tan(radians(limit_deg)) ** 2 / variance, 2, seen / variance))
 
 

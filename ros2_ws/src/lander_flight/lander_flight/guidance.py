@@ -34,6 +34,7 @@ from lander_flight.lander_state import (
 from lander_flight.phases import Phase, delta_v_after, time_after
 from lander_flight.pitch_up import PitchUp, reference_gate
 from lander_flight.pointing import Pointing, attitude
+from lander_flight.redesignation import Redesignation
 from lander_flight.targeting import Targeting
 from lander_flight.terminal import TerminalDescent
 from lander_flight.thrust_estimate import ThrustEstimate, gravity, thrust_of
@@ -56,7 +57,8 @@ class Guidance(Subsystem):
 
     def __init__(self, mission: Mission) -> None:
         self._parameters = p = mission.part("guidance", GuidanceParameters)
-        self._frame = ApproachFrame(mission.site_frame, mission.site.approach_azimuth_deg, mission_target(mission))
+        self._site, self._azimuth_deg = mission.site_frame, mission.site.approach_azimuth_deg
+        self._aim_at(mission_target(mission))
         self._radius_m = mission.site_frame.radius_m
         self._estimate = ThrustEstimate(mission, p.estimator)
         self._start = start = nominal_start(mission)
@@ -68,6 +70,7 @@ class Guidance(Subsystem):
         self._targeting = Targeting(solvers, p.braking)
         self._pitch_up = PitchUp(p.pitch_up, g)
         self._terminal = TerminalDescent(p.terminal)
+        self._redesignation = Redesignation(p.redesignation)
         self._contact = ContactMonitor(p.touchdown)
         self._rest = RestMonitor(p.touchdown, g)
         self._doubt = AltitudeDoubt(p.doubt, mission.vehicle.assist.isp_s, p.terminal.touchdown_speed_m_s)
@@ -100,6 +103,7 @@ class Guidance(Subsystem):
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Command from now until the next step."""
         self._step_s, self._last_s = tick.time_s - self._last_s, tick.time_s
+        self._redesignate(tick, inputs)
         state = self._read(tick, inputs)
         if state is None:
             self._fly_blind(tick.time_s, inputs)
@@ -166,6 +170,18 @@ class Guidance(Subsystem):
             altitude_low_m=float(message.altitude_low_m),
             contacts=_contacts(inputs),
         )
+
+    def _aim_at(self, target_site: Vector) -> None:
+        self._target_site = target_site
+        self._frame = ApproachFrame(self._site, self._azimuth_deg, target_site)
+
+    def _redesignate(self, tick: Tick, inputs: Inputs) -> None:
+        """In the terminal descent, take the safer place that hazard detection offers."""
+        if self._phase == Phase.TERMINAL and self._state is not None:
+            offer = inputs.fresh("safe_site")
+            elsewhere = self._redesignation.elsewhere(tick.time_s, self._state.altitude_m, offer)
+            if elsewhere is not None:
+                self._aim_at(elsewhere)
 
     def _fly_blind(self, time_s: float, inputs: Inputs) -> None:
         """Without navigation: the last thrust, the last turn for a while; and off when the legs are on the ground."""
@@ -387,6 +403,8 @@ class Guidance(Subsystem):
             time_to_touchdown_s=self._time_to_touchdown(),
             delta_v_to_go_m_s=demand.delta_v_to_go_m_s + delta_v_after(self._phase, self._parameters, self._gravity),
             range_to_go_m=0.0 if state is None else self._range_to_go(state),
+            r_target_site=np.array(self._target_site),
+            redesignations=self._redesignation.count,
         )
 
     def _time_to_touchdown(self) -> float:

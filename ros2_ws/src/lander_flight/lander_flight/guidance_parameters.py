@@ -86,15 +86,23 @@ class TerminalParameters(Parameters):
     relight_margin: Positive  # main engine on when the needed thrust is above this share of the assist thrust
     cutoff_margin: Positive  # and off again below this
     relight_height_m: Positive  # a speed that the assist thrusters stop within this height needs no main engine
-    velocity_gain_1_s: Positive  # horizontal
-    position_gain_1_s: NonNegative
-    position_speed_limit_m_s: NonNegative  # horizontal, towards the target
-    position_floor_m: NonNegative  # altitude below which the position is left alone
-    position_speed_gain_1_s: Positive  # the limit of that speed falls with the height above that floor
+    velocity_gain_1_s: Positive  # horizontal, at most
+    divert_m_s2: Positive  # horizontal acceleration that may go into reaching the target
+    position_floor_m: Positive  # altitude at which the lander is to be over it; lower, the position is left alone
     level_share: Fraction  # of the horizontal acceleration at the limit of tilt that the descent may count upon
     level_free_m_s: NonNegative  # horizontal speed that does not hold up the descent
     tilt_deg: tuple[tuple[float, float], ...]  # altitude (m), largest tilt: linear between, in rising altitude
     slew_rate_deg_s: Positive
+
+
+class RedesignationParameters(Parameters):
+    """When the target is changed in the terminal descent, by what hazard detection offers."""
+
+    most: Annotated[int, Field(ge=0)]  # changes
+    apart_s: NonNegative  # from one to the next
+    lowest_m: Positive  # altitude: no change below
+    tolerated_risk: Fraction  # of the target: no change while it is below
+    better: Fraction  # a place is taken when its risk is below this share of the target's
 
 
 class TouchdownParameters(Parameters):
@@ -168,6 +176,7 @@ class GuidanceParameters(Parameters):
     braking: BrakingParameters
     pitch_up: PitchUpParameters
     terminal: TerminalParameters
+    redesignation: RedesignationParameters
     touchdown: TouchdownParameters
     blind: BlindParameters
     doubt: DoubtParameters | None  # null: altitude is believed as it is (heritage logic)

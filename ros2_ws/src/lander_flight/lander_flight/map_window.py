@@ -121,7 +121,7 @@ def shade(heights: Picture, posting: float, sun: Array, view: Array) -> Picture:
     `sun`, `view`: unit vectors towards the Sun and the camera, along the axes of the map (east, north, up).
     """
     rows, columns = heights.shape
-    share = _lunar_share(sun[0] * view[0] + sun[1] * view[1] + sun[2] * view[2])
+    share = lunar_share(sun[0] * view[0] + sun[1] * view[1] + sun[2] * view[2])
     lit = np.zeros((rows, columns), np.float32)
     for i in range(rows):
         south, north = max(i - 1, 0), min(i + 1, rows - 1)
@@ -138,7 +138,7 @@ def shade(heights: Picture, posting: float, sun: Array, view: Array) -> Picture:
 
 
 @njit(cache=True)
-def _lunar_share(cosine: float) -> float:
+def lunar_share(cosine: float) -> float:
     """Weight of the Lommel-Seeliger term at a phase angle (McEwen 1996: a cubic in degrees)."""
     g = np.degrees(np.arccos(min(1.0, max(-1.0, cosine))))
     return min(1.0, max(0.0, 1.0 + g * (-0.019 + g * (0.242e-3 - g * 1.46e-6))))

@@ -96,12 +96,19 @@ class TerminalDescent:
         return speed, planned
 
     def _level(self, position: Vector, velocity: Vector, height_m: float, largest: float) -> tuple[float, float]:
-        """Horizontal acceleration, no larger than given, that nulls the velocity and, high up, leads to the target."""
+        """Horizontal acceleration, no larger than given: to rest over the target at the floor, and from there on to rest.
+
+        Least effort to a place at rest in a given time: a = -6 r / t^2 - 4 v / t (zero-effort miss and velocity: Ebrahimi,
+        Bahrami and Roshanian 2008). Of a distance that would need more than the divert acceleration, that much is gone.
+        """
         p = self._parameters
         spare_m = max(height_m - p.position_floor_m, 0.0)
-        fastest = min(p.position_speed_limit_m_s, p.position_speed_gain_1_s * spare_m)
-        vx, vy = _limited(-p.position_gain_1_s * position[0], -p.position_gain_1_s * position[1], fastest)
-        return _limited(p.velocity_gain_1_s * (vx - velocity[0]), p.velocity_gain_1_s * (vy - velocity[1]), largest)
+        floor_speed = profile_speed(p.position_floor_m, p.deceleration_m_s2, p.touchdown_speed_m_s)
+        to_go_s = 2.0 * spare_m / (max(-velocity[2], p.touchdown_speed_m_s) + floor_speed)
+        t = max(to_go_s, 4.0 / p.velocity_gain_1_s)
+        x, y = _limited(position[0], position[1], p.divert_m_s2 * t * t / 6.0 if spare_m > 0.0 else 0.0)
+        far, fast = 6.0 / (t * t), 4.0 / t
+        return _limited(-far * x - fast * velocity[0], -far * y - fast * velocity[1], largest)
 
 
 def _limited(x: float, y: float, most: float) -> tuple[float, float]:

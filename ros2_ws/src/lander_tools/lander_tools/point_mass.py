@@ -43,6 +43,7 @@ _SLEW_RAD_S = 0.15  # the attitude follows its command no faster than this
 _FOLLOW_S = 0.5  # and with this lag
 _COM_M = 0.95  # of the centre of mass over the pads
 _TIME_LIMIT_S = 6000.0
+_UNHEARD = ("throttle_command", "health_status", "safe_site")  # unless advised
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ class PointMassFlight:
         telemetry.rcs_propellant_gauge_kg = self._rcs_kg
         telemetry.contact = np.array([self.contact] * self._mission.vehicle.legs.count)
         messages: dict[str, Any] = {"navigation_state": state, "vehicle_telemetry": telemetry, **self.advice}
-        return Inputs({"throttle_command": None, "health_status": None, **messages}, set(messages))
+        return Inputs({**dict.fromkeys(_UNHEARD), **messages}, set(messages))
 
     def _in_site(self) -> tuple[Array, Array]:
         """Position and velocity relative to the ground in site."""

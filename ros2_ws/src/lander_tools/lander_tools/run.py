@@ -36,7 +36,7 @@ LOCKSTEP, REAL_TIME = 0.0, 1.0  # rates
 FAILED_TO_RUN = 2  # exit status
 
 
-OPTIONAL_NODES = ("camera", "trn")  # an argument of the launch file each: whether the scenario has it
+OPTIONAL_NODES = ("camera", "trn", "hazards")  # an argument of the launch file each: whether the scenario has it
 
 
 @dataclass(frozen=True)
