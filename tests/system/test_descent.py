@@ -149,4 +149,6 @@ def test_wall_clock_paces_the_run(tmp_path: Path) -> None:
 
 
 def test_members_of_the_nominal_scenario_are_the_nodes_of_the_table_without_those_of_the_camera() -> None:
-    assert {*resolve("nominal", 1).scenario.members, "recorder", "camera", "trn", "hazards"} == set(architecture().nodes)
+    assert {*resolve("nominal", 1).scenario.members, "recorder", "camera", "trn", "hazards"} == set(
+        architecture().nodes
+    )

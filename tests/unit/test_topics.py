@@ -24,7 +24,9 @@ def test_every_topic_is_in_the_table_with_its_publisher_and_readers():
     rows = {row.topic: row for role in ("gating", "view", "run") for row in topic_rows(CATALOGUE, role)}
     assert rows.keys() == {topic.name for topic in TOPICS}
     assert rows["/navigation/state"].publisher == "navigation"
-    assert rows["/navigation/state"].subscribers == "trn, hazards, guidance, throttle, health, payload_manager, recorder"
+    assert (
+        rows["/navigation/state"].subscribers == "trn, hazards, guidance, throttle, health, payload_manager, recorder"
+    )
     assert rows["/clock"].publisher == "conductor"
     assert rows["/tf"].publisher == "navigation"
     assert rows["/sim/events"].qos == "latched"

@@ -87,7 +87,7 @@ class TerminalParameters(Parameters):
     cutoff_margin: Positive  # and off again below this
     relight_height_m: Positive  # a speed that the assist thrusters stop within this height needs no main engine
     velocity_gain_1_s: Positive  # horizontal, at most
-    divert_m_s2: Positive  # horizontal acceleration that may go into reaching the target
+    divert_m_s2: Positive  # horizontal deceleration at which a far target is approached
     position_floor_m: Positive  # altitude at which the lander is to be over it; lower, the position is left alone
     level_share: Fraction  # of the horizontal acceleration at the limit of tilt that the descent may count upon
     level_free_m_s: NonNegative  # horizontal speed that does not hold up the descent

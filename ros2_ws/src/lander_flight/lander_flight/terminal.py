@@ -99,14 +99,17 @@ class TerminalDescent:
         """Horizontal acceleration, no larger than given: to rest over the target at the floor, and from there on to rest.
 
         Least effort to a place at rest in a given time: a = -6 r / t^2 - 4 v / t (zero-effort miss and velocity: Ebrahimi,
-        Bahrami and Roshanian 2008). Of a distance that would need more than the divert acceleration, that much is gone.
+        Bahrami and Roshanian 2008). A distance counts as no more than d t^2 / 1.5, d the divert deceleration: speed then falls
+        with the time left as 1.5 r / t = d t.
         """
         p = self._parameters
-        spare_m = max(height_m - p.position_floor_m, 0.0)
-        floor_speed = profile_speed(p.position_floor_m, p.deceleration_m_s2, p.touchdown_speed_m_s)
-        to_go_s = 2.0 * spare_m / (max(-velocity[2], p.touchdown_speed_m_s) + floor_speed)
+        planned, end = (
+            profile_speed(height, p.deceleration_m_s2, p.touchdown_speed_m_s)
+            for height in (height_m, p.position_floor_m)
+        )
+        to_go_s = 2.0 * max(height_m - p.position_floor_m, 0.0) / (max(-velocity[2], planned) + end)
+        x, y = _limited(position[0], position[1], p.divert_m_s2 * to_go_s**2 / 1.5)
         t = max(to_go_s, 4.0 / p.velocity_gain_1_s)
-        x, y = _limited(position[0], position[1], p.divert_m_s2 * t * t / 6.0 if spare_m > 0.0 else 0.0)
         far, fast = 6.0 / (t * t), 4.0 / t
         return _limited(-far * x - fast * velocity[0], -far * y - fast * velocity[1], largest)
 
