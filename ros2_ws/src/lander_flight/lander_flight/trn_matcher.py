@@ -137,8 +137,10 @@ class TrnMatcher:
         points, pixels = self._correspondences(view, matches, second_pose)
         least_px = a.least_error_cells * p.window.pixels_per_cell
         fit = fit_pose(points[k], pixels[k], least_px, self._lens, second_pose, p.motion.turn_rad)
-        held = np.linalg.inv(np.linalg.inv(fit.covariance)[:3, :3])
-        return Comparison(fit.steady, held, float(zone[HEIGHT_SIGMA]) / distance)
+        turn = np.diag([0.0, 0.0, 0.0, *np.full(3, p.motion.turn_rad**-2)])
+        covariance = np.linalg.inv(np.linalg.inv(fit.covariance) + turn)[:3, :3]
+        covariance = covariance + (p.motion.common_cells * posting) ** 2 * np.eye(3)
+        return Comparison(fit.steady, covariance, float(zone[HEIGHT_SIGMA]) / distance)
 
     # Acquisition
 

@@ -82,6 +82,7 @@ class MotionParameters(Parameters):
     cells: Annotated[int, Field(ge=64, le=512)]  # of the window, along each side
     reach_cells: Annotated[int, Field(ge=2)]  # that the displacement may be off the prediction
     turn_rad: Positive  # 1-sigma of the turn between the images as predicted
+    common_cells: Positive  # 1-sigma of what all matches of two images share
 
 
 class MapErrorParameters(Parameters):
