@@ -25,7 +25,10 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 _GROUND_STEPS = 4  # of meeting the ground along the boresight
-_LARGEST_GAP = 0.02  # share of the view that may be missing in acquisition
+_SURROUNDINGS = 17  # cells along a side, that brightness is compared with in acquisition
+_CLIPPED = 4.0  # standard deviations
+_LEAST_LEVEL = 1e-3  # of brightness
+_LARGEST_GAP = 0.2  # share of the view that may be missing in acquisition
 
 
 class Outcome(Enum):
@@ -189,8 +192,8 @@ class TrnMatcher:
         seen = self._rectify(pyramid, expected.pose, middle, inside)
         if np.isnan(seen).mean() > _LARGEST_GAP:
             return None
-        view = np.nan_to_num(seen, nan=float(np.nanmean(seen)))
-        scores = cv2.matchTemplate(np.nan_to_num(around.expected), view, cv2.TM_CCOEFF_NORMED)
+        expectation = np.where(np.isnan(around.heights), np.float32(np.nan), around.expected)
+        scores = cv2.matchTemplate(structure(expectation), structure(seen), cv2.TM_CCOEFF_NORMED)
         peaks = highest(scores, p.candidates, cells // 8)
         return [(score, ((j - margin) * posting, (i - margin) * posting)) for score, i, j in peaks]
 
@@ -365,6 +368,19 @@ class Pyramid:
             whole = full[: size[1] * level, : size[0] * level]
             self._levels[level] = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.float32)
         return level, self._levels[level]
+
+
+def structure(picture: Picture) -> Picture:
+    """Brightness relative to its surroundings, clipped; 0 where there is none.
+
+    What is large in a view, such as the fall of brightness with the phase angle, would else outweigh craters.
+    """
+    missing = np.isnan(picture)
+    filled = np.where(missing, np.float32(np.nanmean(picture)), picture)
+    level = np.asarray(cv2.blur(filled, (_SURROUNDINGS, _SURROUNDINGS)))
+    relative = np.where(missing, 0.0, filled / np.maximum(level, _LEAST_LEVEL) - 1.0)
+    bound = _CLIPPED * float(relative.std())
+    return np.clip(relative, -bound, bound).astype(np.float32)
 
 
 def highest(scores: Any, count: int, apart: int) -> list[tuple[float, int, int]]:
