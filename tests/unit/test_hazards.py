@@ -15,6 +15,7 @@ from lander_common.mission import Mission, resolve
 from lander_common.onboard_map import MapGrid, OnboardMap
 from lander_common.quaternion import Quaternion, from_axes
 from lander_common.sun import mission_sun_site
+from lander_flight.guidance import Guidance
 from lander_flight.guidance_parameters import GuidanceParameters
 from lander_flight.hazard_map import Light, hazard_map
 from lander_flight.hazards import Hazards
@@ -214,6 +215,19 @@ class Offered(PointMassFlight):
         if given.latest("navigation_state").altitude_m < self._below_m:
             self.advice = {"safe_site": offer(at=self.at)}
         return given
+
+
+def test_a_copy_of_guidance_that_takes_over_keeps_the_changed_target() -> None:
+    flight, guidance, copy = Offered(MISSION, (8.0, 3.0), 400.0), Guidance(MISSION), Guidance(MISSION)
+    flight.fly(guidance, until_s=735.0)
+    command = guidance.step(Tick(10_000, flight.time_ns, 100_000_000), flight.inputs())["guidance_command"]
+    command.header = header_message(flight.time_ns, "mci")
+    copy.restore({"guidance_command": command})
+    flight.advice = {}
+    flight.fly(copy)
+    e, n, _ = flight._in_site()[0]
+    assert command.redesignations >= 1
+    assert np.hypot(e - 8.0, n - 3.0) < 1.0
 
 
 @pytest.mark.parametrize("below_m", [P.highest_m, 300.0, 150.0])

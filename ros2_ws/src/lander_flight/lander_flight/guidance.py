@@ -131,6 +131,8 @@ class Guidance(Subsystem):
             return
         self._phase = Phase(command.phase)
         self._last_s = stamp_ns(command) * 1e-9
+        self._aim_at(_vector(command.r_target_site))
+        self._redesignation.count = int(command.redesignations)
         self._pointing.resume(_quaternion(command.q_mci_body_command), _vector(command.w_mci_body_command))
         self._terminal.main_engine = bool(command.main_engine)
         if self._deorbit is not None and self._phase is Phase.DEORBIT:
