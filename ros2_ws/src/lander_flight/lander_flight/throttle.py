@@ -19,7 +19,7 @@ from lander_flight.ring_driver import RingDriver
 from lander_flight.throttle_inputs import Command, read_command, read_quaternion, read_rate, turned
 from lander_flight.throttle_parameters import ThrottleParameters
 from lander_runtime.config import ConfigError
-from lander_runtime.messages import GuidanceCommand, ThrottleCommand, stamp_ns
+from lander_runtime.messages import GuidanceCommand, NavigationState, ThrottleCommand, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 ZERO: Vector = (0.0, 0.0, 0.0)
@@ -132,6 +132,9 @@ class Throttle(Subsystem):
         """Take in a navigation state; False where it says nothing."""
         q_mci_body, w_body = read_quaternion(message.q_mci_body), read_rate(message.w_mci_body)
         if q_mci_body is None or w_body is None:
+            return False
+        if message.imu_verdict == NavigationState.REJECTED and self._navigation_ns is not None:
+            self._navigation_ns = tick.stamp_ns  # nobody measures the rate: the predicted one knows the own torques
             return False
         if self._navigation_ns is None or tick.stamp_ns - self._navigation_ns > self._navigation_limit_ns:
             self._observer.restart(w_body)
