@@ -1,6 +1,7 @@
 """Fill numba's cache and make the nominal map, so that no node has to compile in flight: part of the set-up.
 
-A whole nominal flight in this process calls every compiled function with the types that it is called with in flight.
+A whole nominal flight in this process, with the camera and hazard detection, calls every compiled function of theirs with
+the types that it is called with in flight. A node that compiled in flight would pass for lost.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from lander_common.mission import resolve
 from lander_tools.in_process import InProcessFlight
 
-SCENARIO = "nominal"
+SCENARIO = "nominal_hazards"
 _REPORT_EVERY_TICKS = 2500
 
 
