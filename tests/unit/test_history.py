@@ -14,8 +14,9 @@ from lander_runtime.messages import Message, zeros
 from lander_tools.history import document, page, telling
 from lander_tools.history.figures import measured
 from lander_tools.history.flight_log import COLUMNS, FlightLog
-from lander_tools.history.record import Curve, Detection, Flight, append_flights, read_flights
+from lander_tools.history.record import Curve, Flight, append_flights, read_flights
 from lander_tools.history.retell import landings
+from lander_tools.verdict import Detection
 
 M1 = "hakuto_m1_crater_rim"
 
@@ -92,7 +93,10 @@ def flight(logic: str, seed: int, outcome: str) -> Flight:
         end_s=200.0,
         propellant_left_kg=50.0,
         figures=[None, 1.0, 2.0, 3.0],
-        detection=Detection(check="range_rejected", time_s=20.0, latency_s=3.0 * seed, response="re-admit"),
+        detections=(
+            Detection(fault="attitude_uncertainty", time_s=10.0, latency_s=None, response="report"),
+            Detection(fault="range_rejected", time_s=20.0, latency_s=3.0 * seed, response="reweigh_range"),
+        ),
         curve=curve if seed == 1 else None,
     )
 
@@ -109,7 +113,8 @@ def test_flights_are_kept_and_read_back(tmp_path: Path) -> None:
 def test_what_is_told_counts_outcomes_latencies_and_margins() -> None:
     ours = telling.of_logic(FLIGHTS, "frigoris")
     assert telling.outcomes(ours) == "1 of 2 landed, 1 of 2 lost"
-    assert telling.noticed(ours) == "range_rejected after 4.5 s (worst 6.0 s); response: re-admit"
+    noticed = "range_rejected, 4.5 s after the fault, 180 s before the end (latest 6.0 s); response: reweigh_range"
+    assert telling.noticed(ours) == noticed
     assert telling.margin(ours) == "0.8 m/s of speed, 50 kg of propellant"
     assert telling.ending(ours[0]).endswith("1.5 km from the target")
     scenario = landings()[M1]

@@ -58,7 +58,7 @@ def _chapter(name: str, scenario: Scenario, flights: Sequence[Flight]) -> str:
     if ours:
         parts.append(
             f"**Frigoris**: {telling.ending(ours[0])} (seed {ours[0].seed}); in all: {telling.outcomes(ours)}. "
-            f"First noticed: {telling.noticed(ours)}."
+            f"Noticed: {telling.noticed(ours)}."
         )
     if heritage and landing.figures:
         parts.append(_figures(scenario, heritage[0]))

@@ -30,29 +30,15 @@ COLUMNS = (
 
 
 @dataclass
-class Detected:
-    """Something that the flight software noticed."""
-
-    check: str
-    time_s: float
-
-
-@dataclass
 class FlightLog:
     """An observer of a run in this process; `column` gives what it kept."""
 
     rows: list[tuple[float, ...]] = field(default_factory=list)
-    events: list[tuple[float, str, str, float]] = field(default_factory=list)  # time, kind, subject, value
-    detected: list[Detected] = field(default_factory=list)
     _latest: dict[str, Message] = field(default_factory=dict)
 
     def __call__(self, tick: Tick, key: str, message: Message, _data: bytes) -> None:
         """Take in what was published."""
-        if key == "events":
-            self.events.append((tick.time_s, message.kind, message.subject, message.value))
-        elif key == "health_status":
-            self.detected += [Detected(check, tick.time_s) for check in message.detections]
-        elif key in ("truth", "navigation_state", "range"):
+        if key in ("truth", "navigation_state", "range"):
             self._latest[key] = message
         elif key == "guidance_command" and len(self._latest) > 1:
             self.rows.append(self._row(tick, message))

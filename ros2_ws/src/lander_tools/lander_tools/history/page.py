@@ -86,7 +86,7 @@ def _box(logic: str, flights: Sequence[Flight]) -> str:
     lines = [f"<p><b>{escape(telling.ending(flights[0]))}</b></p>"]
     if len(flights) > 1:
         lines.append(f"<p>{escape(telling.outcomes(flights))}, dispersed</p>")
-    lines.append(f'<p class="small">first noticed: {escape(telling.noticed(flights))}</p>')
+    lines.append(f'<p class="small">noticed: {escape(telling.noticed(flights))}</p>')
     if logic == "frigoris":
         lines.append(f'<p class="small">margin: {escape(telling.margin(flights))}</p>')
     return f'<div class="{logic}"><h3>{title}</h3>{"".join(lines)}</div>'

@@ -7,18 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from lander_tools.verdict import Detection
+
 
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Detection(_Kept):
-    """What the flight software noticed first."""
-
-    check: str
-    time_s: float
-    latency_s: float  # after the first fault; after nothing where the scenario has none
-    response: str
 
 
 class Curve(_Kept):
@@ -46,13 +39,19 @@ class Flight(_Kept):
     end_s: float
     propellant_left_kg: float
     figures: list[float | None]  # of history, in the order of the scenario's
-    detection: Detection | None
+    detections: tuple[Detection, ...]  # in the order of time
     curve: Curve | None
 
     @property
     def key(self) -> tuple[str, str, int]:
         """What makes a flight another one."""
         return self.scenario, self.logic, self.seed
+
+    @property
+    def acted_upon(self) -> Detection | None:
+        """The first finding to which the software responded; else the first one of all."""
+        acted = [found for found in self.detections if found.response != "report"]
+        return next(iter([*acted, *self.detections]), None)
 
     @property
     def landed(self) -> bool:

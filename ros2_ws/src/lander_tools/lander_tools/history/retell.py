@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lander_common.mission import Mission, resolve
+from lander_common.mission import resolve
 from lander_common.scenario import Scenario
 from lander_runtime.config import config_root, read_layered
+from lander_tools.detections import DetectionLog
 from lander_tools.fly import fly_mission
 from lander_tools.history.figures import measured
 from lander_tools.history.flight_log import FlightLog
-from lander_tools.history.record import Curve, Detection, Flight
+from lander_tools.history.record import Curve, Flight
 
 _CURVE_POINTS = 500
 _LAST_S = 300.0  # the curve is finer over this time before the end
@@ -46,8 +47,8 @@ def retell(tasks: Sequence[Task], jobs: int) -> Iterator[Flight]:
 def fly_one(task: Task) -> Flight:
     """Fly one and keep what the retelling needs."""
     mission = resolve(task.scenario, task.seed, settings={"scenario.logic": task.logic})
-    log = FlightLog()
-    flown = fly_mission(mission, [log])
+    log, found = FlightLog(), DetectionLog()
+    flown = fly_mission(mission, [log, found.observe])
     result, landing = flown.result, mission.scenario.landing
     assert result is not None  # it was flown to its end
     return Flight(
@@ -63,21 +64,9 @@ def fly_one(task: Task) -> Flight:
         end_s=result.touchdown_time_s if result.touched_down else flown.sim_time_s,
         propellant_left_kg=result.propellant_left_kg,
         figures=[measured(figure, log, result) for figure in landing.figures] if landing else [],
-        detection=_detection(mission, log),
+        detections=found.detections(),
         curve=_curve(log) if task.seed == 1 else None,
     )
-
-
-def _detection(mission: Mission, log: FlightLog) -> Detection | None:
-    """The first thing noticed from the first fault on."""
-    began = [time for time, kind, _, _ in log.events if kind == "fault_on"]
-    since = began[0] if began else 0.0
-    first = next((each for each in log.detected if each.time_s >= since), None)
-    if first is None:
-        return None
-    checks = mission.documents["health"].data["checks"]
-    response = next((str(check["response"]) for check in checks if check["name"] == first.check), "none")
-    return Detection(check=first.check, time_s=first.time_s, latency_s=first.time_s - since, response=response)
 
 
 def _curve(log: FlightLog) -> Curve:

@@ -77,16 +77,17 @@ def ending(flight: Flight) -> str:
 
 
 def noticed(flights: Sequence[Flight]) -> str:
-    """What was noticed first, how late, and what was done."""
-    found = [flight.detection for flight in flights if flight.detection is not None]
-    if not found:
-        return "nothing to notice"
-    checks = Counter(detection.check for detection in found)
-    responses = Counter(detection.response for detection in found if detection.response != "none")
-    latencies = [detection.latency_s for detection in found]
-    did = f"; response: {responses.most_common(1)[0][0]}" if responses else ""
-    late = f"{median(latencies):.1f} s" + (f" (worst {max(latencies):.1f} s)" if len(found) > 1 else "")
-    return f"{checks.most_common(1)[0][0]} after {late}{did}"
+    """What was noticed, how late, how long before the end, and what was done; medians over the flights."""
+    found = [(flight, flight.acted_upon) for flight in flights]
+    told = [(flight, detection) for flight, detection in found if detection is not None]
+    if not told:
+        return "nothing"
+    name, response = Counter((detection.fault, detection.response) for _, detection in told).most_common(1)[0][0]
+    before = median(flight.end_s - detection.time_s for flight, detection in told)
+    latencies = [detection.latency_s for _, detection in told if detection.latency_s is not None]
+    late = f"{median(latencies):.1f} s after the fault, " if latencies else ""
+    worst = f" (latest {max(latencies):.1f} s)" if len(latencies) > 1 else ""
+    return f"{name}, {late}{before:.0f} s before the end{worst}; response: {response}"
 
 
 def margin(flights: Sequence[Flight]) -> str:
