@@ -8,6 +8,7 @@ import click
 
 from lander_common.mission import Mission, resolve
 from lander_runtime.config import ConfigError
+from lander_tools.ground_track import check_track
 from lander_tools.make_map import ensure_map
 
 
@@ -24,10 +25,12 @@ def ensure_maps(mission: Mission) -> list[Path]:
 @click.command()
 @click.argument("scenario", default="nominal", required=False)
 def command(scenario: str) -> None:
-    """Make the onboard maps of SCENARIO: heights, and pictures where it flies with a camera."""
+    """Make the onboard maps of SCENARIO: heights, and pictures where it flies with a camera; check the ground track on them."""
     try:
-        made = ensure_maps(resolve(scenario, seed=1))
+        mission = resolve(scenario, seed=1)
+        made = ensure_maps(mission)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     for path in made:
         click.echo(f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
+    click.echo(str(check_track(mission)))
