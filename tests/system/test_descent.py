@@ -11,6 +11,7 @@ from tests.system import runs
 from lander_common.mission import resolve
 from lander_runtime.architecture import architecture
 from lander_tools.bag import Bag
+from lander_tools.equality import compare
 from lander_tools.columns import gather
 from lander_tools.diff import compare
 from lander_tools.fly import fly
@@ -94,6 +95,26 @@ def test_a_killed_recorder_costs_the_end_of_the_bag_and_not_the_flight(tmp_path:
     replayed = CliRunner().invoke(replay, [str(out), "--no-record"])
     assert replayed.exit_code == 0, replayed.output
     assert "lost: " in replayed.output
+
+
+def test_a_navigation_that_is_killed_from_outside_is_replaced_and_the_rest_flies_on(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    process = runs.start(out, "--stop-after", "30", "--no-record")
+    victim = runs.node_process(process, "navigation")
+    runs.wait_for_file(out / "checkpoints" / "navigation", 1)
+    victim.kill()
+    _, output = runs.finish(process)
+    record = runs.record(out)
+    assert record["sim_time_s"] >= 30.0, output
+    (lost,) = record["nodes_lost"]
+    assert (lost["node"], lost["cause"]) == ("navigation", "its process has died")
+    assert lost["back_s"] - lost["time_s"] <= 2.0
+    assert runs.leftovers(out) == []
+
+
+def test_a_killed_and_restarted_navigation_flies_the_same_on_every_transport() -> None:
+    found = compare("navigation_restart", seed=1, stop_after_s=12.0)
+    assert found.is_equal, found.digests
 
 
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:

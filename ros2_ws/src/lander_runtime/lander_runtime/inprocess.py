@@ -46,11 +46,16 @@ class InProcessRun:
             for key, queue in seat.inbox.queues.items():
                 self._readers[key].append(queue)
         self._timetable = Timetable([change for change in plan.changes() if change.node in self._seats])
-        self._missed: deque[Tick] = deque(maxlen=CATCH_UP_TICKS if plan.outages else 0)
+        self._missed: deque[Tick] = deque(maxlen=CATCH_UP_TICKS)
         self._plan = plan
         self._renew = renew
         self.nodes_lost: list[LostNode] = []
         self.tick = Tick(seq=-1, stamp_ns=0, step_ns=0)
+
+    def strike(self, plan: FaultPlan) -> None:
+        """Add outages to those that were planned; for whoever tries several on the same flight."""
+        for change in plan.changes():
+            self._timetable.add(change)
 
     def run(self) -> str:
         """Step until the time owner has finished; return the run digest."""

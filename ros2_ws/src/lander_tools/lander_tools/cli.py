@@ -22,6 +22,7 @@ COMMANDS = {
     "refly": ("lander_tools.refly", "Fly a run again with a change, and compare the verdicts."),
     "diff": ("lander_tools.diff", "Say where two runs first part."),
     "recover": ("lander_tools.recover", "Restore a bag that was not finished or is damaged."),
+    "fault-table": ("lander_tools.fault_table", "Kill and hang each node in turn, and tabulate what lands."),
     "equality": ("lander_tools.equality", "Prove that one seed gives one flight, however it is run."),
     "bench": ("lander_tools.bench", "Measure speed, delay, CPU and memory of the running system."),
     "setup": ("lander_tools.set_up", "Set everything up, and do nothing else."),

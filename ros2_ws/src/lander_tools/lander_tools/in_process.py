@@ -10,6 +10,7 @@ from lander_common.fault_plan import fault_plan
 from lander_common.mission import Mission
 from lander_common.views import VIEWS
 from lander_runtime.architecture import Topic, architecture, views_of
+from lander_runtime.faults import FaultPlan
 from lander_runtime.inprocess import InProcessRun, Observer
 from lander_runtime.messages import Message, encode, header_message
 from lander_runtime.messages import Tick as TickMessage
@@ -70,6 +71,10 @@ class InProcessFlight:
     def tick(self) -> Tick:
         """The tick that was stepped last."""
         return self._run.tick
+
+    def strike(self, plan: FaultPlan) -> None:
+        """Add outages to those of the scenario."""
+        self._run.strike(plan)
 
     def step(self) -> None:
         """One tick."""

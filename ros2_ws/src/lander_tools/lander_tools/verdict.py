@@ -100,8 +100,9 @@ class Verdict(_Part):
 
     @property
     def headline(self) -> str:
-        """The outcome in capitals."""
-        return headline(self.outcome)
+        """The outcome in capitals; that of a degraded run counts for nothing."""
+        said = headline(self.outcome)
+        return f"DEGRADED, THE MACHINE DID NOT KEEP UP ({said})" if self.degraded else said
 
     def __str__(self) -> str:
         """The verdict in one line."""
@@ -112,8 +113,6 @@ class Verdict(_Part):
             f"{self.sim_time_s:.1f} s flown in {self.wall_time_s:.1f} s ({self.real_time_factor:.1f} x real time)"
         )
         parts += [f"lost {node.node} at {node.time_s:.2f} s ({node.cause})" for node in self.nodes_lost]
-        if self.degraded:
-            parts.append("DEGRADED: the machine did not keep up")
         return f"{self.headline}: {'; '.join(parts)}"
 
     def _touchdown_parts(self) -> list[str]:
@@ -182,6 +181,18 @@ def is_degraded(record: Mapping[str, Any]) -> bool:
     """
     paced = record.get("rate", 0.0) > 0.0
     return paced and any(record.get(key, 0) for key in ("deadline_misses", "stale_inputs", "missed_ticks"))
+
+
+def pace(record: Mapping[str, Any]) -> str:
+    """How well a run by the wall clock was kept up with, in one line; empty for a run in lockstep."""
+    p50, p99 = record.get("command_delay_p50_s"), record.get("command_delay_p99_s")
+    if not record.get("rate", 0.0) > 0.0 or p50 is None or p99 is None:
+        return ""
+    return (
+        f"IMU sample to throttle command: {1e3 * p50:.1f} ms (median), {1e3 * p99:.1f} ms (99 %); of {record['ticks']} ticks "
+        f"{record['deadline_misses']} missed their deadline; {record['stale_inputs']} stale inputs, "
+        f"{record['missed_ticks']} late steps"
+    )
 
 
 def altitude_error_m(bag: Bag) -> float | None:

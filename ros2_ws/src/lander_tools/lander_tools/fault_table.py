@@ -1,0 +1,193 @@
+"""`./lander fault-table`: each flight node killed once and hung once, at three moments of the landing; what lands and what does not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from lander_common.fault_plan import fault_plan
+from lander_common.mission import resolve
+from lander_runtime.faults import FaultPlan
+from lander_runtime.messages import GuidanceCommand, Message
+from lander_runtime.subsystem import Tick
+from lander_tools import verdict
+from lander_tools.fly import fly
+from lander_tools.in_process import InProcessFlight
+from lander_tools.launch_runner import describe_status
+from lander_tools.verdict import VerdictError
+
+BY_RESPAWN = ("imu", "navigation", "guidance", "throttle")  # nodes without which nothing flies
+WITHOUT = ("rangefinder", "health", "payload_manager")  # nodes that the landing must do without
+DOWN_S, HANG_S = 1.0, 2.0
+LOW_M = 200.0
+BEGIN, END = "<!-- table {} -->", "<!-- end of table -->"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A node and what befalls it."""
+
+    node: str
+    kind: str
+    parameters: str
+
+    def faults(self, at_s: float) -> str:
+        """The faults of the scenario, as YAML."""
+        return f"[{{at_s: {at_s:.2f}, subject: {self.node}, kind: {self.kind}{self.parameters}}}]"
+
+    def settings(self, at_s: float) -> dict[str, str]:
+        """The same as what `resolve` takes."""
+        return {"scenario.faults": self.faults(at_s)}
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return {
+            "kill": "killed, gone for good",
+            "restart": f"killed, a new process after {DOWN_S:g} s",
+            "hang": f"hangs for {HANG_S:g} s",
+        }[self.kind]
+
+
+def cases() -> Iterator[Case]:
+    """All rows of the table."""
+    for node in BY_RESPAWN:
+        yield Case(node, "restart", f", down_s: {DOWN_S}")
+    for node in WITHOUT:
+        yield Case(node, "kill", "")
+    for node in (*BY_RESPAWN, *WITHOUT):
+        yield Case(node, "hang", f", duration_s: {HANG_S}")
+
+
+class Moments:
+    """An observer that finds the three moments of a flight: in the middle of braking, in the pitch-up, at 200 m."""
+
+    def __init__(self) -> None:
+        self._begun: dict[int, float] = {}  # phase -> time, s
+        self._low_s = 0.0
+
+    def observe(self, tick: Tick, key: str, message: Message, _data: bytes) -> None:
+        """An observer of `lander_runtime.inprocess`."""
+        if key == "guidance_command":
+            self._begun.setdefault(int(message.phase), tick.time_s)
+        elif key == "truth" and not self._low_s and message.altitude_m < LOW_M:
+            self._low_s = tick.time_s
+
+    def found(self) -> dict[str, float]:
+        """The moments by their names, s."""
+        braking, pitch_up, terminal = (
+            self._begun[phase]
+            for phase in (GuidanceCommand.BRAKING, GuidanceCommand.PITCH_UP, GuidanceCommand.TERMINAL)
+        )
+        return {
+            "braking": 0.5 * (braking + pitch_up),
+            "pitch-up": 0.5 * (pitch_up + terminal),
+            f"{LOW_M:g} m": self._low_s,
+        }
+
+
+def ends_in_process(scenario: str, seed: int, times: Sequence[float]) -> dict[Case, list[str]]:
+    """How each case ends at each moment. All branch off from one flight: a copy of this process flies each to its end."""
+    flight = InProcessFlight(resolve(scenario, seed))
+    ends: dict[Case, list[str]] = {case: [] for case in cases()}
+    for at_s in times:
+        while flight.tick.time_s < at_s - 1.0:
+            flight.step()
+        for case, found in ends.items():
+            click.echo(f"{at_s:.0f} s: {case.node} {case.title}", err=True)
+            found.append(_branch(flight, fault_plan(resolve(scenario, seed, settings=case.settings(at_s)))))
+    return ends
+
+
+def _branch(flight: InProcessFlight, plan: FaultPlan) -> str:
+    context = multiprocessing.get_context("fork")
+    told: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    copy = context.Process(target=_fly_on, args=(flight, plan, told))
+    copy.start()
+    copy.join()
+    return told.get() if copy.exitcode == 0 else f"broke down ({describe_status(copy.exitcode or 0)})"
+
+
+def _fly_on(flight: InProcessFlight, plan: FaultPlan, told: multiprocessing.SimpleQueue[str]) -> None:
+    flight.strike(plan)
+    while not flight.finished:
+        flight.step()
+    result = flight.outcome().result
+    assert result is not None
+    speeds = (result.vertical_speed_m_s, result.horizontal_speed_m_s, result.miss_m)
+    told.put(_words(result.outcome, speeds if result.touched_down else None))
+
+
+def end_over_dds(scenario: str, seed: int, setting: str, how: Sequence[str]) -> str:
+    """How a flight with a setting ends over DDS; `how`: options of `./lander run`."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        what = [scenario, "--seed", str(seed), "--set", setting, "--no-record", "--out", str(out), *how]
+        subprocess.run([sys.executable, "-m", "lander_tools.cli", "run", *what], capture_output=True, check=False)
+        try:
+            told = verdict.read(out / "verdict.json")
+        except VerdictError as error:
+            return str(error)
+    at = told.touchdown
+    words = _words(told.outcome, (at.vertical_speed_m_s, at.horizontal_speed_m_s, at.miss_m) if at else None)
+    return words + (" (degraded)" if told.degraded else "")
+
+
+def _words(outcome: str, touchdown: tuple[float, float, float] | None) -> str:
+    if touchdown is None:
+        return outcome
+    down, across, miss = touchdown
+    return f"{outcome}: {down:.1f} m/s down, {across:.1f} across, {miss:.0f} m off"
+
+
+def table(scenario: str, seed: int, transport: str, rate: float) -> Iterator[str]:
+    """The lines of the table in Markdown."""
+    moments = Moments()
+    fly(scenario, seed, observers=[moments.observe])
+    times = moments.found()
+    yield f"Scenario `{scenario}`, seed {seed}, {transport}{f' at rate {rate:g}' if transport == 'wall-clock' else ''}."
+    yield ""
+    yield "| node | what happens | " + " | ".join(f"{name} ({at_s:.0f} s)" for name, at_s in times.items()) + " |"
+    yield "|---|---|" + "---|" * len(times)
+    in_process = ends_in_process(scenario, seed, list(times.values())) if transport == "in-process" else {}
+    how = ["--transport", transport, *(["--rate", str(rate)] if transport == "wall-clock" else [])]
+    for case in cases():
+        ends = in_process.get(case) or [
+            end_over_dds(scenario, seed, f"scenario.faults={case.faults(at_s)}", how) for at_s in times.values()
+        ]
+        yield f"| {case.node} | {case.title} | " + " | ".join(ends) + " |"
+
+
+def put_into(page: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace the table of a name in a page. Raises ValueError where the page has no place for it."""
+    text = page.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(BEGIN.format(name))
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no {BEGIN.format(name)} ... {END}")
+    page.write_text("\n".join([head + begin, *lines, end + tail]), encoding="utf-8")
+
+
+@click.command()
+@click.option("--scenario", default="nominal", show_default=True, metavar="NAME", help="What is flown.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Seed of every random draw.")
+@click.option(
+    "--transport", default="in-process", show_default=True, type=click.Choice(["in-process", "lockstep", "wall-clock"])
+)
+@click.option("--rate", default=1.0, show_default=True, type=click.FloatRange(min=0.1), help="Of the wall clock.")
+@click.option("--page", type=click.Path(path_type=Path, exists=True), help="A page whose table is replaced.")
+def command(scenario: str, seed: int, transport: str, rate: float, page: Path | None) -> None:
+    """Kill and hang each flight node at three moments of the landing, and print how each flight ends."""
+    lines = []
+    for line in table(scenario, seed, transport, rate):
+        click.echo(line)
+        lines.append(line)
+    if page:
+        put_into(page, transport, lines)
