@@ -209,6 +209,8 @@ def verdict_on(
 
     `detections`: for a flight that was not recorded.
     """
+    if kept_up := verdict.pace(record):
+        click.echo(kept_up)
     if not record["result"]:
         return verdict.failed_to_run(f"broken off after {record['sim_time_s']:.1f} s of flight", **about)
     with suppress(BagError), Bag(folder.bag) as bag:
