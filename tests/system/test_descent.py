@@ -10,8 +10,8 @@ from tests.system import runs
 
 from lander_common.mission import resolve
 from lander_runtime.architecture import architecture
+from lander_tools import equality
 from lander_tools.bag import Bag
-from lander_tools.equality import compare
 from lander_tools.columns import gather
 from lander_tools.diff import compare
 from lander_tools.fly import fly
@@ -113,7 +113,7 @@ def test_a_navigation_that_is_killed_from_outside_is_replaced_and_the_rest_flies
 
 
 def test_a_killed_and_restarted_navigation_flies_the_same_on_every_transport() -> None:
-    found = compare("navigation_restart", seed=1, stop_after_s=12.0)
+    found = equality.compare("navigation_restart", seed=1, stop_after_s=12.0)
     assert found.is_equal, found.digests
 
 
