@@ -190,16 +190,25 @@ def covered(P: Array, row: Array) -> tuple[Array, float]:
 
 
 @njit(cache=True)
-def update(nav: Array, P: Array, row: Array, innovation: float, noise_variance: float) -> None:
-    """Correct state and covariance by a scalar measurement, in Joseph's form (Bucy and Joseph 1968)."""
-    shared, variance = covered(P, row)
-    total = variance + noise_variance
-    gain = shared / total
+def reduce_covariance(P: Array, shared: Array, gain: Array, total: float) -> None:
+    """Covariance after a scalar measurement, in place, in Joseph's form (Bucy and Joseph 1968).
+
+    `shared`: P times the row, shape (37,); `total`: variance of the innovation.
+    """
     for i in range(SIZE):
         for j in range(i + 1):
             value = P[i, j] - gain[i] * shared[j] - shared[i] * gain[j] + gain[i] * total * gain[j]
             P[i, j] = value
             P[j, i] = value
+
+
+@njit(cache=True)
+def update(nav: Array, P: Array, row: Array, innovation: float, noise_variance: float) -> None:
+    """Correct state and covariance by a scalar measurement."""
+    shared, variance = covered(P, row)
+    total = variance + noise_variance
+    gain = shared / total
+    reduce_covariance(P, shared, gain, total)
     correct(nav, gain * innovation)
 
 
@@ -214,11 +223,7 @@ def update_all(nav: Array, P: Array, rows: Array, innovations: Array) -> None:
         shared, variance = covered(P, rows[k])
         total = variance + 1.0
         gain = shared / total
-        for i in range(SIZE):
-            for j in range(i + 1):
-                value = P[i, j] - gain[i] * shared[j] - shared[i] * gain[j] + gain[i] * total * gain[j]
-                P[i, j] = value
-                P[j, i] = value
+        reduce_covariance(P, shared, gain, total)
         taken += gain * (innovations[k] - rows[k] @ taken)
     correct(nav, taken)
 
