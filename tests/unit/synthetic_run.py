@@ -48,6 +48,7 @@ PHASES = (
     (0.91, GuidanceCommand.TERMINAL),
     (0.999, GuidanceCommand.TOUCHDOWN),
 )
+TARGETS_SITE = ((40.0, -30.0, 1.0), (-20.0, 10.0, 0.5))  # m; before the terminal descent, and in it
 
 
 @dataclass
@@ -244,6 +245,7 @@ class Maker:
             message.registration_m, message.height_sigma_m = 5.0, 2.0
 
     def _guidance_command(self, message: Any, state: State) -> None:
+        message.r_target_site = np.array(TARGETS_SITE[state.phase == GuidanceCommand.TERMINAL])
         message.phase = state.phase
         message.thrust_n = {1: 0.0, 2: 1620.0, 3: 1620.0, 4: 690.0}.get(state.phase, 0.0)
         message.main_engine = state.phase in (2, 3)

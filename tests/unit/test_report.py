@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
-from synthetic_run import SITE, Maker, record_run
+from synthetic_run import SITE, TARGETS_SITE, Maker, record_run
 
 from lander_common.mission import resolve
 from lander_runtime.architecture import architecture
@@ -302,3 +302,9 @@ def test_reading_a_damaged_bag_says_so(tmp_path, run):
     (tmp_path / "bag" / "bag.mcap").write_bytes(data)
     with pytest.raises(BagError, match="lander recover"):
         make_report(tmp_path)
+
+
+def test_the_targets_of_guidance_are_listed_in_their_order(flight):
+    """Tens of metres from the site's origin the sphere is flat to far below a millimetre."""
+    before, terminal = np.array(TARGETS_SITE)[:, :2]
+    np.testing.assert_allclose(flight.targets, [before, terminal, before], atol=1e-4)

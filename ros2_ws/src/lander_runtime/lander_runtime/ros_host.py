@@ -6,9 +6,7 @@ the node's own loop moves the run's topics; parameters, lifecycle and other serv
 
 from __future__ import annotations
 
-import json
 import signal
-import sys
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -27,13 +25,13 @@ from lander_runtime.digest import DigestChain
 from lander_runtime.faults import NO_FAULTS, FaultPlan
 from lander_runtime.history import History
 from lander_runtime.messages import Message, encode, header_message
+from lander_runtime.progress import Reporter
 from lander_runtime.subsystem import Outputs, Subsystem, Tick, stamped
 
 View = Callable[[Message], Message]  # from a message of ours to the standard message that tools know
 IDLE_S = 0.05  # a node that has waited this long says how far it is
 _SERVICE_PERIOD_S = 0.1  # between looks at parameters, lifecycle and services
 _CALLS_A_LOOK = 3  # at most: each costs about 0.3 ms even where nobody called
-_PROGRESS_PERIOD_S = 0.5  # wall clock, between reports to whoever watches
 FAREWELL_S = 5.0  # how long to wait for the last acknowledgements
 
 EXIT_BAD_CONFIGURATION = 2
@@ -99,7 +97,8 @@ class Host(LifecycleNode):
         self._views_of: dict[str, list[Topic]] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
-        self._served_at = self._progressed_at = time.monotonic()
+        self._served_at = time.monotonic()
+        self._reporter = Reporter(self.get_logger().info)
 
     def _declare_options(self) -> RunOptions:
         read_only = ParameterDescriptor(read_only=True)
@@ -194,13 +193,10 @@ class Host(LifecycleNode):
                 self.link.publish(topic.key, encode(self.blueprint.views[topic.key](message), topic.type))
 
     def report_progress(self, tick: Tick) -> None:
-        """Print a line for whoever displays the run live (the launch runner does), if it is time to."""
-        now = time.monotonic()
-        if self.blueprint.progress is None or now - self._progressed_at < _PROGRESS_PERIOD_S:
-            return
-        self._progressed_at = now
-        sys.stdout.write(f"[progress] {json.dumps(dict(self.blueprint.progress(self.subsystem, tick)))}\n")
-        sys.stdout.flush()
+        """Say how far the run is, if it is time to."""
+        progress = self.blueprint.progress
+        if progress is not None:
+            self._reporter.report(lambda: progress(self.subsystem, tick))
 
     def check_alive(self) -> None:
         """Raise ExternalShutdownException once the process has been told to stop."""

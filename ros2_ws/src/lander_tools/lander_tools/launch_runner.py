@@ -21,9 +21,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from lander_runtime.progress import DISPLAYED, PREFIX
 from lander_tools.launch_file import ProcessPlan
 
-PROGRESS = "[progress] "  # begins a line of output that is JSON for the display
 LEAVE_S = 3.0  # after a run has ended by itself, for the others to finish what they are at
 GRACE_S = 5.0  # between SIGINT, SIGTERM and SIGKILL, as in ROS launch
 DOMAINS = range(1, 102)  # above, DDS would use ports that Linux hands out to anybody
@@ -141,7 +141,7 @@ class Runner:
                     lambda: child,
                     *interpreted(plan.command),
                     cwd=plan.cwd,
-                    env={**self._environment, "PYTHONUNBUFFERED": "1", **plan.environment},
+                    env={**self._environment, "PYTHONUNBUFFERED": "1", DISPLAYED: "1", **plan.environment},
                     stdin=subprocess.DEVNULL,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
@@ -228,9 +228,9 @@ def describe_status(status: int) -> str:
 
 def progress_values(line: str) -> dict[str, Any] | None:
     """What a line says of the progress of the run; None for any other line."""
-    if line.startswith(PROGRESS):
+    if line.startswith(PREFIX):
         with suppress(ValueError):
-            values = json.loads(line.removeprefix(PROGRESS))
+            values = json.loads(line.removeprefix(PREFIX))
             if isinstance(values, dict):
                 return values
     return None

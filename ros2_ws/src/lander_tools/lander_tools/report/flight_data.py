@@ -47,7 +47,7 @@ _FIELDS = {
         *("r_lander_site", "v_lander_site", "q_mci_body", "altitude_m", "r_sigma_site_m", "v_sigma_site_m_s"),
         *("attitude_sigma_rad", "range_verdict", "range_innovation_m", "range_innovation_sigma_m", "range_age_s"),
     ],
-    "guidance_command": ["phase", "thrust_n", "q_mci_body_command"],
+    "guidance_command": ["phase", "thrust_n", "q_mci_body_command", "r_target_site"],
     "throttle_command": ["main_engine", "assist_on_s", "rcs_on_s", "thrust_n", "attitude_error_body", "low_rate"],
     "vehicle_telemetry": ["propellant_gauge_kg", "rcs_propellant_gauge_kg"],
     "range": ["valid", "status", "range_m", "signal_db"],
@@ -131,7 +131,7 @@ class FlightData:
 
     @cached_property
     def radius_m(self) -> float:
-        """Radius of the sphere through the target, m: how far the site frame's origin is from the Moon's centre."""
+        """Radius of the sphere through the site, m: how far the site frame's origin is from the Moon's centre."""
         # |r_mci| is the distance of the lander from the centre, and so is |r_site + (0, 0, R)|: solved for R.
         x, y, z = self.truth["r_lander_site"][-1]
         distance = float(np.linalg.norm(self.truth["r_lander_mci"][-1]))
@@ -139,8 +139,20 @@ class FlightData:
 
     @cached_property
     def place(self) -> tuple[Array, Array, Array]:
-        """True map coordinates (azimuthal equidistant about the target): east, north, height above its sphere, m."""
+        """True map coordinates (azimuthal equidistant about the site): east, north, height above its sphere, m."""
         return to_map(self.truth["r_lander_site"], self.radius_m)
+
+    @cached_property
+    def targets(self) -> Array:
+        """Map coordinates, east and north, m, of every target that guidance flew to, in their order; shape (n, 2).
+
+        The site itself where guidance said nothing.
+        """
+        aimed = self.guidance["r_target_site"]
+        if not len(aimed):
+            return np.zeros((1, 2))
+        changed = np.flatnonzero(np.any(np.diff(aimed, axis=0, prepend=np.inf) != 0.0, axis=1))
+        return np.column_stack(to_map(aimed[changed], self.radius_m)[:2])
 
     @cached_property
     def speeds(self) -> tuple[Array, Array]:
@@ -179,7 +191,7 @@ def read_flight(bag: Bag) -> FlightData:
 
 
 def to_map(r_site: Array, radius_m: float) -> tuple[Array, Array, Array]:
-    """Map coordinates (east and north arc lengths, height above the sphere through the target), m, from site ones.
+    """Map coordinates (east and north arc lengths, height above the sphere through the site), m, from site ones.
 
     The azimuthal equidistant projection that the terrain uses; `r_site` has shape (n, 3).
     """

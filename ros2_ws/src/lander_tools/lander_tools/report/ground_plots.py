@@ -51,7 +51,7 @@ def ground_track(flight: FlightData, terrain: Terrain | None) -> Figure:
 
 
 def _whole_track(axes: Axes, flight: FlightData, terrain: Terrain | None) -> None:
-    """Along and across the approach, km; the target is at the right."""
+    """Along and across the approach, km; the site is at the right."""
     along, across, direction = _along_track(flight)
     reach = (float(along.min()), max(float(along.max()), 0.0))
     half = max(20_000.0, 1.2 * float(np.abs(across).max()))
@@ -64,18 +64,20 @@ def _whole_track(axes: Axes, flight: FlightData, terrain: Terrain | None) -> Non
         heights = terrain.heights(e, n, spacing)
         _show_relief(axes, heights, spacing, 2.0 * half / shape[0], (*reach, -half, half))
     axes.plot(*style.thin(along, across), color=RED, linewidth=1.6)
-    axes.plot(0.0, 0.0, "+", color=ORANGE, markersize=12, markeredgewidth=2)
+    e_target, n_target = flight.targets[-1]
+    ahead, left = e_target * direction[0] + n_target * direction[1], e_target * direction[1] - n_target * direction[0]
+    axes.plot(ahead, left, "+", color=ORANGE, markersize=12, markeredgewidth=2)
     axes.set_xlim(*reach)
     axes.set_ylim(-half, half)
     axes.set_aspect("auto")
     _kilometres(axes)
-    axes.set_xlabel("along the approach from the target, km")
+    axes.set_xlabel("along the approach from the site, km")
     axes.set_ylabel("left, km")
     axes.grid(visible=False)
 
 
 def _along_track(flight: FlightData) -> tuple[Array, Array, Array]:
-    """True map position along the approach (negative before the target) and to its left, m; the direction."""
+    """True map position along the approach (negative before the site) and to its left, m; the direction."""
     e, n, _ = flight.place
     first = np.array([e[0], n[0]])
     length = float(np.linalg.norm(first))
@@ -102,16 +104,24 @@ def _landing_area(axes: Axes, flight: FlightData, terrain: Terrain | None) -> No
             believed_e, believed_n, color=BLUE, linewidth=1.2, linestyle=(0, (4, 2)), label="as navigation believed"
         )
         _uncertainty(axes, flight, believed_e[-1], believed_n[-1])
-    axes.plot(0.0, 0.0, "+", color=ORANGE, markersize=16, markeredgewidth=2.4, label="target")
+    _targets(axes, flight)
     axes.plot(e[-1], n[-1], "o", color=RED, markersize=7, markeredgecolor="white", label="at the end", linestyle="none")
     axes.set_aspect("equal")
     axes.set_xlim(-half * aspect, half * aspect)
     axes.set_ylim(-half, half)
     _kilometres(axes)
-    axes.set_xlabel("east of the target, km")
+    axes.set_xlabel("east of the site, km")
     axes.set_ylabel("north, km")
     axes.grid(visible=False)
     style.legend(axes, bbox_to_anchor=(1.0, 1.0))
+
+
+def _targets(axes: Axes, flight: FlightData) -> None:
+    """The last target, and those that it took the place of."""
+    *former, last = flight.targets
+    if former:
+        axes.plot(*np.transpose(former), "x", color=ORANGE, markersize=9, label="earlier target", linestyle="none")
+    axes.plot(*last, "+", color=ORANGE, markersize=16, markeredgewidth=2.4, label="target", linestyle="none")
 
 
 def _uncertainty(axes: Axes, flight: FlightData, e: float, n: float) -> None:
@@ -163,7 +173,7 @@ def profile(flight: FlightData, terrain: Terrain | None) -> Figure:
             _ground_line(each, terrain, begin, direction)
         each.set_xlim(-begin / 1000.0, -0.02 * abs(begin) / 1000.0)
         each.set_xlabel("way to go along the approach, km")
-    axes[0].set_ylabel("height above the\ntarget's sphere, km")
+    axes[0].set_ylabel("height above the\nsite's sphere, km")
     style.legend(axes[1])
     return made
 

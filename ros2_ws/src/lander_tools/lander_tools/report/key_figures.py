@@ -139,5 +139,6 @@ def _range_rows(flight: FlightData) -> list[tuple[str, str]]:
 
 def _place(flight: FlightData) -> str:
     (east,), (north,), _ = to_map(flight.truth["r_lander_site"][-1:], flight.radius_m)
+    east, north = (east, north) - flight.targets[-1]
     east_or_west, north_or_south = "east" if east >= 0.0 else "west", "north" if north >= 0.0 else "south"
     return f"{abs(north):.0f} m {north_or_south}, {abs(east):.0f} m {east_or_west} of the target"

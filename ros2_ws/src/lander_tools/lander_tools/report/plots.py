@@ -45,7 +45,7 @@ PLOTS = (
     Plot(
         "profile",
         "Profile of the descent",
-        "Height above the sphere through the target against the way to go, over the terrain below the track.",
+        "Height above the sphere through the site against the way to go, over the terrain below the track.",
         ground_plots.profile,
     ),
     Plot(

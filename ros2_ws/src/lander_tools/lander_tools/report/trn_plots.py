@@ -97,7 +97,7 @@ def views_on_the_map(flight: FlightData) -> Figure:
             shown = places[np.hypot(*places.T) < reach] * scale
             if len(shown):
                 ax.plot(*shown.T, "o", ms=3, mfc="none", color=colour, label=f"map of {zone:g} m")
-        ax.plot(0.0, 0.0, "+", ms=10, color=RED, label="target")
+        ax.plot(*(flight.targets[-1] * scale), "+", ms=10, color=RED, label="target")
         ax.set_xlabel(f"east, {unit}")
         ax.set_ylabel(f"north, {unit}")
     axes[0].set_title("Middle of the matched patches")
