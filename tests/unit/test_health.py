@@ -453,6 +453,7 @@ def check(**fields: Any) -> Check:
         "phases": (),
         "reason": "x",
         "fault": "x",
+        "blames": (),
         "response": "x",
     }
     return Check(**{**base, **fields})

@@ -14,7 +14,7 @@ from lander_flight.lander_state import NOTHING, Demand
 from lander_flight.navigation_parameters import NavigationParameters
 from lander_flight.range_gate import FrigorisGateParameters, Innovation, Verdict
 from lander_runtime.config import ConfigError
-from lander_tools.history.retell import landings
+from lander_tools.campaign.fly_tasks import landings
 
 
 def shot(value_m: float) -> Innovation:

@@ -10,11 +10,11 @@ import pytest
 from lander_common.scenario import Figure, Scenario
 from lander_flight.phases import Phase
 from lander_runtime.messages import Message, zeros
+from lander_tools.campaign.figures import measured
+from lander_tools.campaign.flight_log import COLUMNS, FlightLog
+from lander_tools.campaign.flights import Curve, Flight, append_flights, read_flights
+from lander_tools.campaign.fly_tasks import landings
 from lander_tools.history import document, page, telling
-from lander_tools.history.figures import measured
-from lander_tools.history.flight_log import COLUMNS, FlightLog
-from lander_tools.history.record import Curve, Flight, append_flights, read_flights
-from lander_tools.history.retell import landings
 from lander_tools.verdict import Detection
 
 M1 = "hakuto_m1_crater_rim"
@@ -83,8 +83,15 @@ def flight(logic: str, seed: int, outcome: str) -> Flight:
         scenario=M1,
         logic=logic,
         seed=seed,
+        changes="",
         outcome=outcome,
         reason="<why>",
+        touched_down=True,
+        rest_tilt_deg=0.5,
+        slope_deg=1.0,
+        propellant_used_kg=380.0,
+        redesignations=0,
+        faults=(),
         vertical_speed_m_s=1.2,
         horizontal_speed_m_s=0.1,
         tilt_deg=0.5,
@@ -104,9 +111,9 @@ FLIGHTS = [flight("heritage", 1, "lost"), flight("frigoris", 1, "success"), flig
 
 
 def test_flights_are_kept_and_read_back(tmp_path: Path) -> None:
-    append_flights(tmp_path / "kept.jsonl", FLIGHTS)
-    assert read_flights(tmp_path / "kept.jsonl") == FLIGHTS
-    assert read_flights(tmp_path / "nothing.jsonl") == []
+    append_flights(tmp_path, FLIGHTS)
+    assert read_flights(tmp_path) == FLIGHTS
+    assert read_flights(tmp_path / "nothing") == []
 
 
 def test_what_is_told_counts_outcomes_latencies_and_margins() -> None:

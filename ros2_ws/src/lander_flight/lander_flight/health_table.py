@@ -36,6 +36,7 @@ class CheckRow:
     phases: str
     reason: str
     fault: str
+    blames: str
     response: str
 
 
@@ -76,6 +77,7 @@ def checks(mission: Mission) -> list[CheckRow]:
             phases=", ".join(check.phases) or "all",
             reason=check.reason,
             fault=check.fault,
+            blames=", ".join(check.blames),
             response=check.response,
         )
         for check in parameters(mission).checks
@@ -93,12 +95,24 @@ def band_text(band: Band | None) -> str:
 
 def markdown(mission: Mission) -> str:
     """Both tables as docs/fdir.md shows them."""
-    lines = ["| id | watched | warning | error | for, s | phases | reason of the limits | then it is said | response |"]
-    lines.append("|---" * 9 + "|")
+    lines = [
+        "| id | watched | warning | error | for, s | phases | reason of the limits | then it is said | points to | response |"
+    ]
+    lines.append("|---" * 10 + "|")
     for row in checks(mission):
         error = " or ".join(text for text in (row.error, row.stale and f"stale {row.stale}") if text)
         watched = f"`{row.name}`: {row.about}, {row.unit}"
-        cells = (row.id, watched, row.warn, error, f"{row.persistence_s:g}", row.phases, row.reason, row.fault)
+        cells = (
+            row.id,
+            watched,
+            row.warn,
+            error,
+            f"{row.persistence_s:g}",
+            row.phases,
+            row.reason,
+            row.fault,
+            row.blames,
+        )
         lines.append(f"| {' | '.join(cells)} | {row.response} |")
     lines += ["", "| response | by | what is done |", "|---|---|---|"]
     for name, response in parameters(mission).responses.items():

@@ -10,7 +10,10 @@ import click
 # Command -> module with a click command called `command`, and what it does.
 COMMANDS = {
     "run": ("lander_tools.run", "Fly a landing and judge it."),
-    "campaign": ("lander_tools.campaign", "Fly many seeds in parallel and print how they ended."),
+    "campaign": (
+        "lander_tools.campaign.command",
+        "Fly scenarios with many seeds; say how they ended and what was found.",
+    ),
     "test": ("lander_tools.check", "Check everything: lint, format, types, tests."),
     "scenarios": ("lander_tools.scenarios", "List what can be flown."),
     "faults": ("lander_tools.list_faults", "List every fault that a scenario may have."),

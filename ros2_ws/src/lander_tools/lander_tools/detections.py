@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from lander_runtime.architecture import architecture
 from lander_runtime.messages import stamp_ns
 from lander_tools.bag import Bag
@@ -15,11 +17,21 @@ from lander_tools.verdict import Detection
 _HEALTH, _EVENTS = "health_status", "events"
 
 
+class Onset(BaseModel):
+    """A fault of the scenario that has begun."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int  # in the order of the scenario
+    subject: str
+    time_s: float
+
+
 @dataclass
 class DetectionLog:
     """Keeps the first finding of each row of the table of faults, and when faults were injected."""
 
-    onsets_s: list[float] = field(default_factory=list)
+    onsets: list[Onset] = field(default_factory=list)
     findings: dict[str, tuple[float, str]] = field(default_factory=dict)  # row: time, s, and response
 
     def observe(self, _tick: object, key: str, message: Any, _data: bytes = b"") -> None:
@@ -28,7 +40,8 @@ class DetectionLog:
             for name, response in zip(message.detections, message.responses, strict=True):
                 self.findings.setdefault(name, (stamp_ns(message) * 1e-9, response))
         elif key == _EVENTS and message.kind == "fault_on":
-            self.onsets_s.append(stamp_ns(message) * 1e-9)
+            time_s = stamp_ns(message) * 1e-9
+            self.onsets.append(Onset(number=round(message.value), subject=message.subject, time_s=time_s))
 
     def detections(self) -> tuple[Detection, ...]:
         """For the verdict: latency counts from the latest fault that had begun by then, and is null without one."""
@@ -38,7 +51,7 @@ class DetectionLog:
         )
 
     def _latency_s(self, time_s: float) -> float | None:
-        begun = [onset for onset in self.onsets_s if onset <= time_s]
+        begun = [onset.time_s for onset in self.onsets if onset.time_s <= time_s]
         return time_s - max(begun) if begun else None
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from lander_runtime.config import ConfigError
+from lander_tools.campaign.flights import Flight, FlightsError, Task, read_flights
+from lander_tools.campaign.fly_tasks import fly_missing, landings
 from lander_tools.history import document, page
-from lander_tools.history.record import Flight, append_flights, read_flights
-from lander_tools.history.retell import Task, landings, retell
 from lander_tools.project import project_root
 
 
@@ -27,18 +29,20 @@ def command(seeds: int, only: str, jobs: int, out: Path, keep: bool, write_docum
 
     Writes a page (index.html in --out) that opens offline, and docs/history.md.
     """
-    kept = out / "flights.jsonl"
-    if not keep:
-        kept.unlink(missing_ok=True)
-    flown = {flight.key for flight in read_flights(kept)}
-    tasks = [task for task in _tasks(seeds, only) if tuple(task) not in flown]
-    for number, flight in enumerate(retell(tasks, jobs), 1):
-        append_flights(kept, [flight])
-        click.echo(f"{number}/{len(tasks)} {flight.scenario}, {flight.logic}, seed {flight.seed}: {flight.outcome}")
-    flights: list[Flight] = sorted(read_flights(kept), key=lambda flight: flight.key)
+    try:
+        for number, of, flight in fly_missing(_tasks(seeds, only), out, keep, jobs):
+            click.echo(f"{number}/{of} {flight.scenario}, {flight.logic}, seed {flight.seed}: {flight.outcome}")
+        flights = _told(read_flights(out))
+    except (ConfigError, FlightsError) as error:
+        raise click.ClickException(str(error)) from None
     click.echo(page.write(landings(), flights, out))
     if write_document:
         click.echo(document.write(landings(), flights, project_root() / "docs"))
+
+
+def _told(flights: Sequence[Flight]) -> list[Flight]:
+    """Those that flew the scenarios as they are, in order."""
+    return sorted((flight for flight in flights if not flight.task.changes), key=lambda flight: flight.task)
 
 
 def _tasks(seeds: int, only: str) -> list[Task]:

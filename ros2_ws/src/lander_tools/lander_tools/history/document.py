@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lander_common.scenario import Scenario
+from lander_tools.campaign.flights import Flight
 from lander_tools.history import telling
 from lander_tools.history.page import LEAD
-from lander_tools.history.record import Flight
 
 
 def write(scenarios: Mapping[str, Scenario], flights: Sequence[Flight], folder: Path) -> Path:

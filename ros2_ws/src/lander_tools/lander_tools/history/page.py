@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 
 from lander_common.scenario import Landing, Scenario
+from lander_tools.campaign.flights import Flight
 from lander_tools.history import telling
 from lander_tools.history.plots import draw
-from lander_tools.history.record import Flight
 from lander_tools.report.page import STYLE
 
 _MORE_STYLE = """

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lander_common.scenario import Figure, Scenario
-from lander_tools.history.record import Curve, Flight
+from lander_tools.campaign.flights import Curve, Flight
 from lander_tools.report.style import BLUE, INK, ORANGE, applied, figure, save
 
 _COLOURS = {"heritage": ORANGE, "frigoris": BLUE}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from lander_common.scenario import Figure, Scenario
-from lander_tools.history.record import Flight
+from lander_tools.campaign.flights import Flight
 
 _NAMES = {
     "vertical_speed_m_s": ("speed down at the ground", "m/s", 1),

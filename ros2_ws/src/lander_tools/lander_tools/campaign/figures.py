@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lander_common.scenario import Figure
 from lander_flight.phases import Phase
 from lander_runtime.messages import Message
-from lander_tools.history.flight_log import FlightLog
+from lander_tools.campaign.flight_log import FlightLog
 
 _STOPPED_M_S = 3.0  # sinking no faster than this
 
