@@ -356,6 +356,43 @@ def test_a_leak_shows_as_propellant_that_the_acceleration_does_not_explain(missi
     assert leaking.advice == HealthStatus.ABORT  # what is left would not last
 
 
+def test_a_new_life_goes_on_from_what_was_found_and_advised(mission: Mission) -> None:
+    bench = Bench(mission)
+
+    def leaking(messages: dict[str, Any]) -> None:
+        gauge_kg = 108.0 - 0.5 * max(bench.time_ns * 1e-9 - 10.0, 0.0)
+        messages["vehicle_telemetry"].propellant_gauge_kg = gauge_kg
+        messages["navigation_state"].specific_force_body[2] = 0.0
+        sensed_m_s2 = messages["imu_increments"].delta_v_body[2] / 0.02
+        messages["throttle_command"].thrust_n = sensed_m_s2 * (mission.vehicle.mass.dry_kg + gauge_kg + 12.0)
+        messages["guidance_command"].time_to_touchdown_s = 120.0
+
+    before = bench.steps(700, leaking)[-1]
+    assert before.advice == HealthStatus.ABORT
+    bench.health = Health(mission)
+    bench.health.restore({"health_status": before})
+    after = bench.steps(60, leaking)
+    assert {status.advice for status in after} == {HealthStatus.ABORT}
+    assert not [name for status in after for name in status.detections]  # nothing is found twice
+    assert {value(status, "leak_rate") for status in after} == {value(before, "leak_rate")}
+    gone_on = value(before, "propellant_agreement") - value(after[-1], "propellant_agreement")
+    assert 0.0 <= gone_on <= 0.5 * 6.0  # kg: what leaks in the six seconds of the new life, less the lag of the gauge
+
+
+def test_a_new_life_forgets_a_leak_that_a_whole_window_does_not_show() -> None:
+    monitor = LeakMonitor(window_s=120.0, gauge_sigma_kg=2.0)
+    monitor.restore(0.5)
+    rates = [monitor.rate_kg_s for _ in range(1210) if monitor.step(400.0, 0.1) is None]
+    assert rates[:1190] == [0.5] * 1190
+    assert rates[-1] == 0.0
+
+
+def test_without_a_last_message_a_new_life_begins_afresh(mission: Mission) -> None:
+    bench = Bench(mission)
+    bench.health.restore({})
+    assert all(status.overall == OK for status in bench.steps(20))
+
+
 @pytest.mark.parametrize(("rate_kg_s", "within_s"), [(0.1, 35.0), (0.3, 20.0), (1.0, 10.0)])
 def test_a_leak_is_found_from_a_noisy_gauge_within_its_time(rate_kg_s: float, within_s: float) -> None:
     noise, monitor = np.random.default_rng(3), LeakMonitor(120.0, 2.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from lander_flight.health_monitors import LeakMonitor, PropellantMonitor, RangeM
 from lander_flight.health_quantities import QUANTITIES, Quantity, Situation
 from lander_flight.health_table import AGES, declared_ages_s, parameters
 from lander_flight.health_verdict import ERROR, NANOSECONDS, OK, STALE, Verdict, worst
-from lander_runtime.messages import GuidanceCommand, HealthStatus, stamp_ns
+from lander_runtime.messages import GuidanceCommand, HealthStatus, Message, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 ABORT = "abort"  # the response that is advised to guidance
@@ -59,6 +60,17 @@ class Health(Subsystem):
         ]
         self._since_ns: int | None = None
         self._stepped_ns = 0
+
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Go on from the verdicts that were given last: what was found is not found again, and an advice stands."""
+        status = published.get("health_status")
+        if status is None:
+            return
+        told = dict(zip(status.checks, zip(status.verdicts.tolist(), status.values.tolist(), strict=True), strict=True))
+        for name, watch in zip(self._names, self._watches, strict=True):
+            watch.verdict.put(told[name][0])
+        self._situation.propellant.restore(told["propellant_agreement"][1])
+        self._situation.leak.restore(float(status.leak_kg_s))
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Judge every check."""

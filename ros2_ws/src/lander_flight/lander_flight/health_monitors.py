@@ -89,8 +89,13 @@ class PropellantMonitor:
         self._deviation = LowPass(model.gauge_smoothing_s)
         self._time_s = self._readings_kg = self._used_kg = 0.0
         self._readings = 0
+        self._lost_before_kg = 0.0  # deviation that a former life had found
         self.deviation_kg = 0.0  # gauged less expected
         self.total_kg = nan  # gauged and used together
+
+    def restore(self, deviation_kg: float) -> None:
+        """Go on from a deviation that was found before; the count begins anew."""
+        self.deviation_kg = self._lost_before_kg = deviation_kg
 
     def step(self, thrust: ThrustMonitor, felt_m_s2: float, throttle: Any, telemetry: Any, step_s: float) -> None:
         """Count what was used over the last step and compare. What the ground pushes costs nothing.
@@ -108,7 +113,8 @@ class PropellantMonitor:
             self._readings_kg += total
             self._readings += 1
         elif self._readings:
-            self.deviation_kg = self._deviation.put(total - self._readings_kg / self._readings, step_s)
+            since_kg = total - self._readings_kg / self._readings
+            self.deviation_kg = self._lost_before_kg + self._deviation.put(since_kg, step_s)
 
 
 class _Second(NamedTuple):
@@ -128,9 +134,13 @@ class LeakMonitor:
         self._window_s = window_s
         self._sigma_kg = gauge_sigma_kg
         self._points: deque[_Second] = deque()
-        self._time_s = self._begun_s = self._sum_kg = 0.0
+        self._time_s = self._begun_s = self._sum_kg = self._told_until_s = 0.0
         self._count = 0
         self.rate_kg_s = 0.0
+
+    def restore(self, rate_kg_s: float) -> None:
+        """Believe a rate that was found before, until there is one of its own or a whole window shows none."""
+        self.rate_kg_s, self._told_until_s = rate_kg_s, self._window_s
 
     def step(self, total_kg: float, step_s: float) -> None:
         """Take in gauged plus used propellant."""
@@ -144,7 +154,9 @@ class LeakMonitor:
         self._begun_s, self._sum_kg, self._count = self._time_s, 0.0, 0
         while self._points[0].time_s < self._time_s - self._window_s:
             self._points.popleft()
-        self.rate_kg_s = self._slope()
+        slope_kg_s = self._slope()
+        if slope_kg_s > 0.0 or self._time_s >= self._told_until_s:
+            self.rate_kg_s = slope_kg_s
 
     def _slope(self) -> float:
         """Loss, kg/s, over the shortest part of the window that shows it; 0 where the noise of the gauge may make it."""
