@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import flight_samples
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -27,30 +28,7 @@ LEAK, OUTAGE = "peregrine_leak", "rangefinder_outage"
 
 
 def flight(seed: int = 1, outcome: str = "success", **changes: Any) -> Flight:
-    values: dict[str, Any] = {
-        "scenario": LEAK,
-        "logic": "frigoris",
-        "seed": seed,
-        "changes": "",
-        "outcome": outcome,
-        "reason": "as it was",
-        "touched_down": True,
-        "vertical_speed_m_s": 1.0,
-        "horizontal_speed_m_s": 0.1,
-        "tilt_deg": 0.5,
-        "rest_tilt_deg": 0.5,
-        "slope_deg": 1.0,
-        "miss_m": 4.0,
-        "end_s": 1000.0,
-        "propellant_used_kg": 380.0,
-        "propellant_left_kg": 50.0,
-        "redesignations": 0,
-        "figures": [],
-        "faults": (),
-        "detections": (),
-        "curve": None,
-    }
-    return Flight(**(values | changes))
+    return flight_samples.flight(**{"scenario": LEAK, "seed": seed, "outcome": outcome} | changes)
 
 
 def found(row: str, time_s: float, response: str = "report") -> Detection:

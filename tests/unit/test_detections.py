@@ -7,6 +7,7 @@ from typing import Any
 
 from lander_runtime.messages import header_message, zeros
 from lander_tools.detections import DetectionLog
+from lander_tools.verdict import Found
 
 
 def health(time_s: float, names: Sequence[str]) -> Any:
@@ -54,6 +55,12 @@ def test_a_finding_without_a_fault_has_no_latency() -> None:
 def test_only_the_first_finding_of_a_row_is_told() -> None:
     twice = log(("health_status", health(5.0, ["tilt"])), ("health_status", health(9.0, ["tilt"])))
     assert [each.time_s for each in twice.detections()] == [5.0]
+
+
+def test_changes_of_the_target_are_counted_as_guidance_counts_them() -> None:
+    command = zeros("lander_interfaces/msg/GuidanceCommand")
+    command.redesignations = 2
+    assert log(("guidance_command", command)).found() == Found((), 2)
 
 
 def test_other_topics_say_nothing() -> None:

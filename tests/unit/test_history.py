@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flight_samples
 import numpy as np
 import pytest
 
@@ -40,6 +41,7 @@ def fall(height_m: float = 5000.0, g: float = 1.62) -> FlightLog:
             "down_m_s": g * falling if altitude > 0.0 else 0.0,
             "thrust_n": 650.0 if time <= 10.0 else 0.0,
             "phase": float(Phase.TERMINAL),
+            "redesignations": float(time >= 50.0),
         }
         log.rows.append(tuple(values.get(name, 0.0) for name in COLUMNS))
     return log
@@ -62,6 +64,7 @@ def test_figures_of_a_free_fall_are_those_of_the_closed_form() -> None:
     assert measured(figure("speed_m_s", 1000.0), log, result()) == pytest.approx(expected, abs=0.2)
     assert measured(figure("miss_m"), log, result(miss_m=7.0)) == 7.0
     assert measured(figure("first_range_m"), log, result()) is None
+    assert measured(figure("redesignations"), log, result()) == 1.0
 
 
 def test_agreement_is_said_as_a_difference_or_as_a_bound() -> None:
@@ -79,25 +82,14 @@ def flight(logic: str, seed: int, outcome: str) -> Flight:
         down_m_s=[90.0, 30.0, 1.0],
         across_m_s=[500.0, 10.0, 0.0],
     )
-    return Flight(
-        scenario=M1,
+    return flight_samples.flight(
+        M1,
         logic=logic,
         seed=seed,
-        changes="",
         outcome=outcome,
         reason="<why>",
-        touched_down=True,
-        rest_tilt_deg=0.5,
-        slope_deg=1.0,
-        propellant_used_kg=380.0,
-        redesignations=0,
-        faults=(),
-        vertical_speed_m_s=1.2,
-        horizontal_speed_m_s=0.1,
-        tilt_deg=0.5,
         miss_m=1500.0,
         end_s=200.0,
-        propellant_left_kg=50.0,
         figures=[None, 1.0, 2.0, 3.0],
         detections=(
             Detection(fault="attitude_uncertainty", time_s=10.0, latency_s=None, response="report"),

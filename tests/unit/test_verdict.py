@@ -15,14 +15,14 @@ from lander_runtime.messages import plain, zeros
 from lander_tools import run_folder, verdict
 from lander_tools.bag import Bag
 from lander_tools.run_folder import RunFolder, RunFolderError
-from lander_tools.verdict import Detection, Verdict, VerdictError
+from lander_tools.verdict import Detection, Found, Verdict, VerdictError
 
 ABOUT = {"scenario": "nominal", "logic": "frigoris", "seed": 3, "transport": "lockstep", "version": "0.1.0"}
 # The keys that other programs rely on, in the order of the documentation.
 KEYS = [
     *("outcome", "reason", "scenario", "logic", "seed", "transport", "sim_time_s", "wall_time_s", "real_time_factor"),
     *("degraded", "touchdown", "propellant_used_kg", "propellant_left_kg", "digest", "nodes_lost", "deadline_misses"),
-    *("detections", "version"),
+    *("detections", "redesignations", "version"),
 ]
 TOUCHDOWN_KEYS = [
     *("time_s", "vertical_speed_m_s", "horizontal_speed_m_s", "tilt_deg", "rate_deg_s", "miss_m", "altitude_error_m"),
@@ -46,7 +46,9 @@ def record(**changes):
 
 def test_verdict_json_has_exactly_the_documented_keys(tmp_path):
     detections = [Detection(fault="rangefinder", time_s=1.0, latency_s=0.2, response="coast on inertial")]
-    verdict.write(verdict.compose(result(), record(), 0.4, detections, **ABOUT), tmp_path / "verdict.json")
+    verdict.write(
+        verdict.compose(result(), record(), 0.4, Found(tuple(detections), 2), **ABOUT), tmp_path / "verdict.json"
+    )
     written = json.loads((tmp_path / "verdict.json").read_text())
     assert list(written) == KEYS
     assert list(written["touchdown"]) == TOUCHDOWN_KEYS

@@ -42,6 +42,7 @@ class Figure(Parameters):
         "first_range_m",  # true altitude at the first valid range of the rangefinder
         "deorbit_burn_s",
         "free_fall_s",  # from the last thrust to the ground
+        "redesignations",  # of the target, in flight
     ]
     at_altitude_m: float | None = None
     published: str  # as it was told

@@ -12,9 +12,9 @@ from lander_runtime.architecture import architecture
 from lander_runtime.messages import stamp_ns
 from lander_tools.bag import Bag
 from lander_tools.columns import gather
-from lander_tools.verdict import Detection
+from lander_tools.verdict import Detection, Found
 
-_HEALTH, _EVENTS = "health_status", "events"
+_HEALTH, _EVENTS, _COMMAND = "health_status", "events", "guidance_command"
 
 
 class Onset(BaseModel):
@@ -33,6 +33,7 @@ class DetectionLog:
 
     onsets: list[Onset] = field(default_factory=list)
     findings: dict[str, tuple[float, str]] = field(default_factory=dict)  # row: time, s, and response
+    redesignations: int = 0
 
     def observe(self, _tick: object, key: str, message: Any, _data: bytes = b"") -> None:
         """Take in a message of a flight (an `Observer` of the in-process run)."""
@@ -42,9 +43,15 @@ class DetectionLog:
         elif key == _EVENTS and message.kind == "fault_on":
             time_s = stamp_ns(message) * 1e-9
             self.onsets.append(Onset(number=round(message.value), subject=message.subject, time_s=time_s))
+        elif key == _COMMAND:
+            self.redesignations = int(message.redesignations)
+
+    def found(self) -> Found:
+        """For the verdict."""
+        return Found(self.detections(), self.redesignations)
 
     def detections(self) -> tuple[Detection, ...]:
-        """For the verdict: latency counts from the latest fault that had begun by then, and is null without one."""
+        """Latency counts from the latest fault that had begun by then, and is null without one."""
         return tuple(
             Detection(fault=name, time_s=time_s, latency_s=self._latency_s(time_s), response=response)
             for name, (time_s, response) in self.findings.items()
@@ -55,15 +62,17 @@ class DetectionLog:
         return time_s - max(begun) if begun else None
 
 
-def recorded(bag: Bag) -> tuple[Detection, ...]:
+def recorded(bag: Bag) -> Found:
     """What was found in a recorded flight. Raises BagError."""
-    names = {key: architecture().topics[key].name for key in (_EVENTS, _HEALTH)}
+    names = {key: architecture().topics[key].name for key in (_EVENTS, _HEALTH, _COMMAND)}
     messages, log = gather(bag, names.values()), DetectionLog()
     for data in messages[names[_EVENTS]]:
         log.observe(None, _EVENTS, bag.decode(names[_EVENTS], data))
     for data in _telling(messages[names[_HEALTH]]):
         log.observe(None, _HEALTH, bag.decode(names[_HEALTH], data))
-    return log.detections()
+    for data in messages[names[_COMMAND]][-1:]:
+        log.observe(None, _COMMAND, bag.decode(names[_COMMAND], data))
+    return log.found()
 
 
 def _telling(messages: list[bytes]) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ from lander_tools.launch_file import LaunchError, plan
 from lander_tools.launch_runner import NoFreeDomainError, Outcome, free_domain, isolated, launch
 from lander_tools.project import project_root, version
 from lander_tools.run_folder import RunFolder, RunFolderError
-from lander_tools.verdict import Detection, Verdict, VerdictError
+from lander_tools.verdict import NOTHING_FOUND, Found, Verdict, VerdictError
 
 LAUNCH_FILE = Path("launch") / "descent.launch.yaml"
 TRANSPORTS = ("lockstep", "wall-clock", "in-process")
@@ -203,11 +203,11 @@ def fly_over_dds(request: Request, _mission: Mission, folder: RunFolder, about: 
 
 
 def verdict_on(
-    folder: RunFolder, record: Mapping[str, Any], about: Mapping[str, Any], detections: Sequence[Detection] = ()
+    folder: RunFolder, record: Mapping[str, Any], about: Mapping[str, Any], found: Found = NOTHING_FOUND
 ) -> Verdict:
     """The verdict from what was counted (`RunRecord.summary()`, and the result) and recorded.
 
-    `detections`: for a flight that was not recorded.
+    `found`: for a flight that was not recorded.
     """
     if kept_up := verdict.pace(record):
         click.echo(kept_up)
@@ -215,7 +215,7 @@ def verdict_on(
         return verdict.failed_to_run(f"broken off after {record['sim_time_s']:.1f} s of flight", **about)
     with suppress(BagError), Bag(folder.bag) as bag:
         return verdict.compose(record["result"], record, verdict.altitude_error_m(bag), recorded(bag), **about)
-    return verdict.compose(record["result"], record, None, detections, **about)
+    return verdict.compose(record["result"], record, None, found, **about)
 
 
 def why_unfinished(outcome: Outcome) -> str:
@@ -242,7 +242,7 @@ def fly_in_process(request: Request, mission: Mission, folder: RunFolder, about:
         counts.write(folder.path, LOCKSTEP, result)
     except OSError as error:
         click.echo(f"the run is over, but its record cannot be written: {error}", err=True)
-    return verdict_on(folder, counts.summary() | {"result": result}, about, log.detections())
+    return verdict_on(folder, counts.summary() | {"result": result}, about, log.found())
 
 
 def draw_report(folder: RunFolder) -> None:

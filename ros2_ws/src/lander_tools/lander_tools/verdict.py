@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -71,6 +71,16 @@ class Detection(_Part):
     response: str
 
 
+class Found(NamedTuple):
+    """What a flight noticed on the way, beyond where it ended."""
+
+    detections: tuple[Detection, ...] = ()
+    redesignations: int = 0  # of the target
+
+
+NOTHING_FOUND = Found()
+
+
 class Verdict(_Part):
     """Everything that verdict.json holds."""
 
@@ -91,6 +101,7 @@ class Verdict(_Part):
     nodes_lost: tuple[NodeLost, ...]
     deadline_misses: int
     detections: tuple[Detection, ...]
+    redesignations: int  # how often the flight software chose another target
     version: str
 
     @property
@@ -112,6 +123,8 @@ class Verdict(_Part):
         parts.append(
             f"{self.sim_time_s:.1f} s flown in {self.wall_time_s:.1f} s ({self.real_time_factor:.1f} x real time)"
         )
+        if self.redesignations:
+            parts.append(f"target changed {self.redesignations} times")
         parts += [f"lost {node.node} at {node.time_s:.2f} s ({node.cause})" for node in self.nodes_lost]
         return f"{self.headline}: {'; '.join(parts)}"
 
@@ -132,7 +145,7 @@ def compose(
     result: Mapping[str, Any],
     record: Mapping[str, Any],
     altitude_error_m: float | None = None,
-    detections: Sequence[Detection] = (),
+    found: Found = NOTHING_FOUND,
     **about: Any,
 ) -> Verdict:
     """The verdict of a run that came to its end.
@@ -149,7 +162,7 @@ def compose(
         propellant_used_kg=result["propellant_used_kg"],
         propellant_left_kg=result["propellant_left_kg"],
         nodes_lost=tuple(NodeLost.of(lost) for lost in record["nodes_lost"]),
-        detections=tuple(detections),
+        **found._asdict(),
         **about,
     )
 
@@ -169,7 +182,7 @@ def failed_to_run(reason: str, **about: Any) -> Verdict:
         digest="",
         nodes_lost=(),
         deadline_misses=0,
-        detections=(),
+        **NOTHING_FOUND._asdict(),
         **about,
     )
 

@@ -60,6 +60,10 @@ def _free_fall(_figure: Figure, log: FlightLog) -> float | None:
     return float(time[flying][-1] - time[burning][-1]) if burning.any() else None
 
 
+def _redesignations(_figure: Figure, log: FlightLog) -> float:
+    return float(log.column("redesignations")[-1])
+
+
 def _stopped(log: FlightLog) -> NDArray[np.bool_]:
     late = log.column("phase") >= Phase.PITCH_UP
     return np.asarray(late & (np.abs(log.column("down_m_s")) < _STOPPED_M_S) & (log.column("across_m_s") < 30.0))
@@ -77,4 +81,5 @@ _FROM_LOG = {
     "first_range_m": _first_range,
     "deorbit_burn_s": _deorbit_burn,
     "free_fall_s": _free_fall,
+    "redesignations": _redesignations,
 }

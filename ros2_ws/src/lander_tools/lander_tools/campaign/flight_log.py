@@ -26,6 +26,7 @@ COLUMNS = (
     "phase",
     "range_valid",
     "tilt_deg",
+    "redesignations",  # of the target, so far
 )
 
 
@@ -60,6 +61,7 @@ class FlightLog:
             float(command.phase),
             nan if measured is None else float(measured.valid),
             _tilt_deg(truth),
+            float(command.redesignations),
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -70,15 +69,15 @@ def mission_of(task: Task) -> Mission:
 def fly_one(task: Task) -> Flight:
     """Fly one and keep what is told of it."""
     mission = mission_of(task)
-    log, found, last = FlightLog(), DetectionLog(), _LastCommand()
-    flown = fly_mission(mission, [log, found.observe, last])
+    log, found = FlightLog(), DetectionLog()
+    flown = fly_mission(mission, [log, found.observe])
     result, landing = flown.result, mission.scenario.landing
     assert result is not None  # it was flown to its end
     return Flight(
         **task._asdict(),
         **{key: getattr(result, key) for key in _OF_RESULT},
         end_s=result.touchdown_time_s if result.touched_down else flown.sim_time_s,
-        redesignations=last.redesignations,
+        redesignations=int(log.column("redesignations")[-1]),
         figures=[measured(figure, log, result) for figure in landing.figures] if landing else [],
         faults=tuple(found.onsets),
         detections=found.detections(),
@@ -99,17 +98,6 @@ _OF_RESULT = (
     "propellant_used_kg",
     "propellant_left_kg",
 )
-
-
-class _LastCommand:
-    """An observer that knows how often the target was changed."""
-
-    def __init__(self) -> None:
-        self.redesignations = 0
-
-    def __call__(self, _tick: object, key: str, message: Any, _data: bytes) -> None:
-        if key == "guidance_command":
-            self.redesignations = int(message.redesignations)
 
 
 def _curve(log: FlightLog) -> Curve:

@@ -20,6 +20,7 @@ _NAMES = {
     "first_range_m": ("first range at", "m", 0),
     "deorbit_burn_s": ("deorbit burn", "s", 1),
     "free_fall_s": ("free fall", "s", 0),
+    "redesignations": ("changes of the target", "times", 0),
 }
 _OUTCOMES = {"success": "landed", "survivable": "landed hard", "lost": "lost", "aborted_safe": "aborted safely"}
 _SUCCESS_M_S = 2.0  # down, config/limits
