@@ -167,6 +167,7 @@ def test_a_wrong_substitution_is_refused_with_file_and_line(write: Write, text: 
         ("- node: {pkg: demo, exec: node, on_exit: restart}", 2, "expected shutdown"),
         ("- node: {pkg: demo, exec: node, output: loud}", 2, "expected one of screen"),
         ("- node: {pkg: demo, exec: node, respawn_delay: soon}", 2, "expected a number"),
+        ("- node: {pkg: demo, exec: node, respawn: true}", 2, 'write "true"'),
         ("- node: {exec: node}", 2, "needs a `pkg`"),
         ("- executable: {name: x}", 2, "needs a `cmd`"),
         ("- let: {name: a, value: b, if: perhaps}", 2, "expected true, 1, false or 0"),
@@ -214,7 +215,7 @@ def test_a_node_becomes_the_command_that_ros_launch_makes_of_it(write: Write, in
             - {from: a, to: b}
             env:
             - {name: COLOUR, value: grey}
-            respawn: true
+            respawn: "true"
             respawn_delay: 0.5
             respawn_max_retries: 3
     """)

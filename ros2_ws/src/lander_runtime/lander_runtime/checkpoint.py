@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+FOLDER = "checkpoints"  # in the run folder, one file for each node
 _HEAD = struct.Struct("<QII")  # of a place: number of the write, length, checksum
 _LIFE = struct.Struct("<Q")  # at the beginning of the file
 _NOT_OPEN = -1

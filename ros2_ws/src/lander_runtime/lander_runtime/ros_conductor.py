@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from lander_runtime import node_events
 from lander_runtime.architecture import Topic
-from lander_runtime.conductor import CREDIT_TICKS, Conductor, RunRecord
+from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
+from lander_runtime.conductor import CREDIT_TICKS, RUN_RECORD_FILE, Conductor, RunRecord
 from lander_runtime.faults import Change
 from lander_runtime.messages import Message, NodeEvent, decode
 from lander_runtime.messages import Tick as TickMessage
@@ -41,6 +45,14 @@ class ConductorHost(Host):
 
     def _needed(self, topic: Topic) -> int:
         return len(self.members) - 1 if topic.role == "run" else super()._needed(topic)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Configure, unless the run folder holds an earlier run, whose checkpoints members would go on from."""
+        out = Path(self.options.out)
+        if self.options.out and any((out / name).exists() for name in (RUN_RECORD_FILE, CHECKPOINTS)):
+            self.get_logger().error(f"out: {out} holds an earlier run; give another folder, or remove this one")
+            return TransitionCallbackReturn.FAILURE
+        return super().on_configure(state)
 
     def fly(self) -> None:
         """Conduct the run to its end."""

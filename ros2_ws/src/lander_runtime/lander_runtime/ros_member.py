@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lander_runtime.architecture import Topic
+from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
 from lander_runtime.checkpoint import Checkpoint
 from lander_runtime.comeback import Comeback
 from lander_runtime.digest import DIGEST_BYTES
@@ -24,6 +25,7 @@ from lander_runtime.ros_host import FAREWELL_S, IDLE_S, Host, LostContactError, 
 from lander_runtime.subsystem import Tick
 
 _ASK_AGAIN_S = 0.2
+_DISMISSAL_S = 0.3  # from the end of the owner of time to the end of the launch
 _ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
 
 
@@ -65,7 +67,7 @@ class MemberHost(Host):
         self._acknowledge()
 
     def _begin_life(self) -> None:
-        path = Path(self.options.out) / "checkpoints" / self.declaration.name if self.options.out else None
+        path = Path(self.options.out) / CHECKPOINTS / self.declaration.name if self.options.out else None
         self._checkpoint = Checkpoint(path, [topic.key for topic in self.declaration.outputs])
         former_life = self._checkpoint.former_life
         self.life = 0 if former_life is None else former_life + 1
@@ -149,6 +151,15 @@ class MemberHost(Host):
         """Keep what was published for those who miss it, and for the next life of this node."""
         super().keep(topic, data)
         self._checkpoint.put(topic.key, data)
+
+    def say_goodbye(self) -> None:
+        """Leave after the owner of time: `ros2 launch` starts anew whoever leaves before that one has ended the launch."""
+        super().say_goodbye()
+        disregard_interrupts()
+        tick, deadline = self.catalogue.topics["tick"].name, time.monotonic() + FAREWELL_S
+        while self.count_publishers(tick) and self.context.ok() and time.monotonic() < deadline:
+            time.sleep(IDLE_S)
+        time.sleep(_DISMISSAL_S)
 
     def _receive(self, key: str) -> None:
         started = time.monotonic()

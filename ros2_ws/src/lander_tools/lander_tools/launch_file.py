@@ -286,11 +286,16 @@ class _Reader:
             environment={**self._scope.added, **own},
             cwd=self._text(body, "cwd", "") or None,
             output=output,
-            respawn="respawn" in body and self._truth(body, "respawn"),
+            respawn="respawn" in body and self._respawn(body),
             respawn_delay_s=self._number(body, "respawn_delay", 0.0),
             respawn_max_retries=int(self._number(body, "respawn_max_retries", UNLIMITED)),
             ends_launch=on_exit == "shutdown",
         )
+
+    def _respawn(self, body: Table) -> bool:
+        if isinstance(body["respawn"], bool):
+            raise self._error(body, "respawn", 'respawn is a bare true or false, which ROS 2 refuses: write "true"')
+        return self._truth(body, "respawn")
 
     def _text(self, body: Table, key: str, default: str | None = None) -> str:
         value = body.get(key, default)
