@@ -132,8 +132,31 @@ def test_the_page_opens_offline_and_tells_every_flown_landing(tmp_path: Path) ->
 
 def test_the_document_has_a_chapter_for_every_flown_landing() -> None:
     text = document.render(landings(), FLIGHTS)
-    assert f"## {M1}" in text
-    assert "| stopped above the ground at | about 5 km (sourced: ispace, 26 May 2023) | none |" in text
+    assert f'<a id="{M1}"></a>\n\n## {landings()[M1].title}' in text
+    assert f"[2023-04-25](#{M1})" in text
+    assert "| stopped above the ground at | about 5 km (sourced: ispace, 26 May 2023) | none |  | no |" in text
+    assert f"| {M1} | frigoris | 1-2 | 1 of 2" in text
+
+
+def test_the_document_has_its_pictures_beside_it(tmp_path: Path) -> None:
+    (tmp_path / f"{M1}.png").write_bytes(b"a plot")
+    written = document.write(landings(), FLIGHTS, tmp_path, tmp_path / "docs")
+    picture = written.parent / "images" / "history" / f"{M1}.png"
+    assert picture.read_bytes() == b"a plot"
+    assert f"(images/history/{M1}.png)" in written.read_text()
+
+
+def test_a_figure_is_compared_by_the_median_of_all_flights_and_its_bound() -> None:
+    scenario = landings()["resilience_m2_late_rangefinder"]
+    flights = [
+        flight("heritage", 1, "lost").model_copy(update={"figures": row})
+        for row in ([900.0, 60.0, 42.0, None], [800.0, 62.0, 42.0, None], [950.0, 10.0, 30.0, None])
+    ]
+    rows = telling.compared(scenario, flights)
+    assert (rows[0].flown, rows[0].difference, rows[0].bound) == ("900 m (800 to 950)", "+1 %", "yes")
+    assert (rows[1].flown, rows[1].bound) == ("60.0 m/s (10.0 to 62.0)", "yes")
+    assert (rows[3].flown, rows[3].bound) == ("none", "no")
+    assert telling.compared(scenario, []) == []
 
 
 def test_the_landings_of_history_tell_it_and_what_is_expected() -> None:

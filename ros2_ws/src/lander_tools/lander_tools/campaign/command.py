@@ -16,11 +16,10 @@ from rich.console import Console
 
 from lander_common.mission import resolve
 from lander_common.scenario import Logic, Scenario
-from lander_flight.health_parameters import HealthParameters
 from lander_runtime.config import ConfigError
 from lander_tools.campaign.flights import Flight, FlightsError, Task, read_flights
 from lander_tools.campaign.fly_tasks import fly_missing, mission_of, scenarios
-from lander_tools.campaign.score import Score, score
+from lander_tools.campaign.score import score_all
 from lander_tools.campaign.tables import markdown, of_flights, of_scores
 from lander_tools.optimum import propellant_bound
 
@@ -105,25 +104,17 @@ def _tasks(flown: Mapping[str, Scenario], logics: Sequence[str], seeds: Sequence
 
 def _tell(flown: Mapping[str, Scenario], flights: Sequence[Flight], out: Path) -> None:
     """Print and write what came of the flights, which are sorted by what was flown."""
-    groups: dict[tuple[str, str], list[Flight]] = {}
-    for flight in flights:
-        groups.setdefault((flight.scenario, flight.logic), []).append(flight)
-    scores = [_score(flown[name], group) for (name, _), group in groups.items()]
+    scores = score_all(flown, flights)
     (out / "campaign.json").write_text(json.dumps([each.model_dump() for each in scores], indent=2) + "\n")
     (out / "campaign.md").write_text(markdown(scores), encoding="utf-8")
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
-    if len(groups) == 1:
+    if len(scores) == 1:
         console.print(of_flights(flights).rich())
         for line in summary(flights, propellant_bound(mission_of(flights[0].task)).propellant_kg):
             click.echo(line)
     for grid in of_scores(scores):
         console.print(grid.rich())
     click.echo(out / "campaign.md")
-
-
-def _score(scenario: Scenario, flights: Sequence[Flight]) -> Score:
-    checks = mission_of(flights[0].task).part("health", HealthParameters).checks
-    return score(scenario, flights, checks)
 
 
 def summary(flights: Sequence[Flight], bound_kg: float) -> list[str]:

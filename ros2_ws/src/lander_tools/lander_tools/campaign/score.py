@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import sqrt
 from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
 from lander_common.scenario import Scenario
-from lander_flight.health_parameters import Check
+from lander_flight.health_parameters import Check, HealthParameters
 from lander_tools.campaign.flights import Flight
+from lander_tools.campaign.fly_tasks import mission_of
 from lander_tools.detections import Onset
 from lander_tools.verdict import Detection
 
@@ -76,6 +77,18 @@ def wilson(count: int, of: int) -> Share:
     middle = (share + z2 / (2 * of)) / (1 + z2 / of)
     half = _Z / (1 + z2 / of) * sqrt(share * (1 - share) / of + z2 / (4 * of**2))
     return Share(count=count, of=of, low=max(0.0, middle - half), high=min(1.0, middle + half))
+
+
+def score_all(scenarios: Mapping[str, Scenario], flights: Iterable[Flight]) -> list[Score]:
+    """A score for each scenario and logic, in the order of the flights."""
+    groups: dict[tuple[str, str], list[Flight]] = {}
+    for flight in flights:
+        groups.setdefault((flight.scenario, flight.logic), []).append(flight)
+    return [score(scenarios[name], group, _checks(group[0])) for (name, _), group in groups.items()]
+
+
+def _checks(flight: Flight) -> tuple[Check, ...]:
+    return mission_of(flight.task).part("health", HealthParameters).checks
 
 
 def score(scenario: Scenario, flights: Sequence[Flight], checks: Sequence[Check]) -> Score:

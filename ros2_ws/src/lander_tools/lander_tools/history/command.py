@@ -37,7 +37,7 @@ def command(seeds: int, only: str, jobs: int, out: Path, keep: bool, write_docum
         raise click.ClickException(str(error)) from None
     click.echo(page.write(landings(), flights, out))
     if write_document:
-        click.echo(document.write(landings(), flights, project_root() / "docs"))
+        click.echo(document.write(landings(), flights, out, project_root() / "docs"))
 
 
 def _told(flights: Sequence[Flight]) -> list[Flight]:

@@ -1,18 +1,26 @@
-"""docs/history.md: the same as the page, as a document of the repository."""
+"""docs/history.md: the same as the page, as a document of the repository, with the tables of the campaign."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from shutil import copyfile
 
 from lander_common.scenario import Scenario
 from lander_tools.campaign.flights import Flight
+from lander_tools.campaign.score import score_all
+from lander_tools.campaign.tables import markdown, seeds_text
 from lander_tools.history import telling
 from lander_tools.history.page import LEAD
 
+PICTURES = Path("images") / "history"
 
-def write(scenarios: Mapping[str, Scenario], flights: Sequence[Flight], folder: Path) -> Path:
-    """Write history.md; return its path."""
+
+def write(scenarios: Mapping[str, Scenario], flights: Sequence[Flight], plots: Path, folder: Path) -> Path:
+    """Write history.md, and the plots that the page has left in `plots` beside it; return its path."""
+    (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+    for name in telling.flown_landings(scenarios, flights):
+        copyfile(plots / f"{name}.png", folder / PICTURES / f"{name}.png")
     path = folder / "history.md"
     path.write_text(render(scenarios, flights), encoding="utf-8")
     return path
@@ -20,58 +28,54 @@ def write(scenarios: Mapping[str, Scenario], flights: Sequence[Flight], folder: 
 
 def render(scenarios: Mapping[str, Scenario], flights: Sequence[Flight]) -> str:
     """The document; `./lander history` writes it."""
-    flown = {name: [flight for flight in flights if flight.scenario == name] for name in scenarios}
-    told = {name: each for name, each in scenarios.items() if flown[name]}
+    flown = telling.flown_landings(scenarios, flights)
+    seeds = seeds_text(sorted({flight.seed for flight in flights}))
     parts = [
         "# Lunar landings, flown again",
-        LEAD + " This page is written by `./lander history`.",
-        _summary(told, flown),
+        f"{LEAD} This page is written by `./lander history`; it was flown with seeds {seeds}.",
+        _summary(scenarios, flown),
+        "Landed hard: within what the legs survive, beyond the limits of success. Ranges behind shares are 95 % score intervals.",
+        *(_chapter(name, scenarios[name], flown[name]) for name in flown),
+        "## All flights in numbers",
+        markdown(score_all(scenarios, (flight for each in flown.values() for flight in each))).rstrip(),
     ]
-    parts += [_chapter(name, scenario, flown[name]) for name, scenario in told.items()]
     return "\n\n".join(parts) + "\n"
 
 
 def _summary(scenarios: Mapping[str, Scenario], flown: Mapping[str, Sequence[Flight]]) -> str:
-    lines = ["| landing | scenario | what happened | logic of then | Frigoris | margin |", "|---|---|---|---|---|---|"]
-    for name, scenario in scenarios.items():
-        assert scenario.landing is not None
-        ours = telling.of_logic(flown[name], "frigoris")
-        cells = (
-            scenario.landing.date,
-            f"[{name}](#{name})",
-            scenario.landing.line,
-            telling.outcomes(telling.of_logic(flown[name], "heritage")),
-            telling.outcomes(ours),
-            telling.margin(ours),
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    head = ("landing", "what happened", "logic of then", "Frigoris", "margin of ours")
+    return _table(head, (_summary_row(name, scenarios[name], flights) for name, flights in flown.items()))
+
+
+def _summary_row(name: str, scenario: Scenario, flights: Sequence[Flight]) -> tuple[str, ...]:
+    assert scenario.landing is not None
+    heritage, ours = (telling.of_logic(flights, logic) for logic in ("heritage", "frigoris"))
+    ends = (telling.outcomes(each) if each else "" for each in (heritage, ours))
+    return f"[{scenario.landing.date}](#{name})", scenario.landing.line, *ends, telling.margin(ours)
 
 
 def _chapter(name: str, scenario: Scenario, flights: Sequence[Flight]) -> str:
     landing = scenario.landing
     assert landing is not None
     heritage, ours = (telling.of_logic(flights, logic) for logic in ("heritage", "frigoris"))
-    parts = [f"## {name}", f"{landing.date}: {scenario.title}. {scenario.history}"]
+    parts = [
+        f'<a id="{name}"></a>\n\n## {scenario.title}',
+        scenario.history,
+        f"![height and speed of both flights of seed 1]({PICTURES / name}.png)",
+    ]
     if heritage:
-        parts.append(f"**Logic of then**: {telling.ending(heritage[0])} (seed {heritage[0].seed}).")
+        parts.append(f"**With the logic of then**: {telling.told(heritage)}")
     if ours:
-        parts.append(
-            f"**Frigoris**: {telling.ending(ours[0])} (seed {ours[0].seed}); in all: {telling.outcomes(ours)}. "
-            f"Noticed: {telling.noticed(ours)}."
-        )
+        parts.append(f"**With Frigoris**: {telling.told(ours)} Noticed: {telling.noticed(ours)}.")
     if heritage and landing.figures:
-        parts.append(_figures(scenario, heritage[0]))
+        parts.append(_table(telling.COMPARED, telling.compared(scenario, heritage)))
     about = f" Logic of then: {scenario.heritage.about}" if scenario.heritage else ""
-    parts.append(f"How it is modelled: {landing.modelled}{about}")
+    parts.append(
+        f"*How it is modelled.* {landing.modelled}{about} Fly it: `./lander run {name} --logic heritage`, `./lander run {name}`."
+    )
     return "\n\n".join(parts)
 
 
-def _figures(scenario: Scenario, flight: Flight) -> str:
-    assert scenario.landing is not None
-    lines = ["| figure | in history | flown with the logic of then | difference |", "|---|---|---|---|"]
-    for figure, value in zip(scenario.landing.figures, flight.figures, strict=True):
-        told = f"{figure.published} ({figure.mark}: {figure.source})"
-        flown, difference = telling.flown_value(figure, value), telling.agreement(figure, value)
-        lines.append(f"| {telling.name_of(figure)} | {told} | {flown} | {difference} |")
-    return "\n".join(lines)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -38,9 +38,9 @@ def write(scenarios: Mapping[str, Scenario], flights: Sequence[Flight], folder: 
 
 def render(scenarios: Mapping[str, Scenario], flights: Sequence[Flight], folder: Path) -> str:
     """The whole page; draws the plots."""
-    flown = {name: [flight for flight in flights if flight.scenario == name] for name in scenarios}
-    sections = "".join(_section(name, scenarios[name], flown[name], folder) for name in scenarios if flown[name])
-    rows = "".join(_summary_row(name, scenarios[name], flown[name]) for name in scenarios if flown[name])
+    flown = telling.flown_landings(scenarios, flights)
+    sections = "".join(_section(name, scenarios[name], each, folder) for name, each in flown.items())
+    rows = "".join(_summary_row(name, scenarios[name], each) for name, each in flown.items())
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -72,7 +72,7 @@ def _section(name: str, scenario: Scenario, flights: Sequence[Flight], folder: P
 <p>{escape(scenario.history)}</p>
 <div class="three">{boxes}</div>
 <div class="plot">{draw(name, scenario, flights, folder)}</div>
-{_figures(landing, telling.of_logic(flights, "heritage"))}
+{_figures(scenario, telling.of_logic(flights, "heritage"))}
 <p class="small"><b>How it is modelled.</b> {escape(landing.modelled)}{_about(scenario)}</p>
 <pre>./lander run {name} --logic heritage
 ./lander run {name}</pre></section>
@@ -92,21 +92,17 @@ def _box(logic: str, flights: Sequence[Flight]) -> str:
     return f'<div class="{logic}"><h3>{title}</h3>{"".join(lines)}</div>'
 
 
-def _figures(landing: Landing, heritage: Sequence[Flight]) -> str:
-    """History's figures beside those of the first heritage flight."""
-    if not landing.figures or not heritage:
+def _figures(scenario: Scenario, heritage: Sequence[Flight]) -> str:
+    """History's figures beside those of the heritage flights."""
+    if not _landing(scenario).figures or not heritage:
         return ""
-    rows = []
-    for figure, value in zip(landing.figures, heritage[0].figures, strict=True):
-        cells = (
-            telling.name_of(figure),
-            f"{figure.published} ({figure.mark}: {figure.source})",
-            telling.flown_value(figure, value),
-            telling.agreement(figure, value),
-        )
-        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
-    head = "<tr><th>figure</th><th>in history</th><th>flown with the logic of then</th><th>difference</th></tr>"
-    return f"<table>{head}{''.join(rows)}</table>"
+    rows = (_row(each) for each in telling.compared(scenario, heritage))
+    head = "".join(f"<th>{title}</th>" for title in telling.COMPARED)
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _about(scenario: Scenario) -> str:

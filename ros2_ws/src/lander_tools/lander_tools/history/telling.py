@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from lander_common.scenario import Figure, Scenario
 from lander_tools.campaign.flights import Flight
@@ -31,10 +32,52 @@ def name_of(figure: Figure) -> str:
     return _NAMES[figure.quantity][0].format(figure.at_altitude_m)
 
 
-def flown_value(figure: Figure, value: float | None) -> str:
-    """The same quantity of a flight."""
+COMPARED = ("figure", "in history", "flown with the logic of then", "difference", "within its bound")
+
+
+class Compared(NamedTuple):
+    """A figure of history beside what flights of the logic of then show; texts."""
+
+    name: str
+    told: str
+    flown: str  # median and range
+    difference: str  # of the median
+    bound: str  # kept or not, where one is set
+
+
+def compared(scenario: Scenario, flights: Sequence[Flight]) -> list[Compared]:
+    """Every figure of a scenario, over the flights of the logic of then."""
+    figures = scenario.landing.figures if scenario.landing else ()
+    if not flights:
+        return []
+    return [_compared(each, [flight.figures[number] for flight in flights]) for number, each in enumerate(figures)]
+
+
+def _compared(figure: Figure, values: Sequence[float | None]) -> Compared:
+    known = [value for value in values if value is not None]
+    middle = median(known) if known else None
+    told = f"{figure.published} ({figure.mark}: {figure.source})"
+    return Compared(name_of(figure), told, _spread(figure, known), agreement(figure, middle), _bound(figure, middle))
+
+
+def _spread(figure: Figure, values: Sequence[float]) -> str:
+    """Median and range."""
+    if not values:
+        return "none"
     _, unit, decimals = _NAMES[figure.quantity]
-    return "none" if value is None else f"{value:.{decimals}f} {unit}"
+    low, middle, high = (f"{value:.{decimals}f}" for value in (min(values), median(values), max(values)))
+    return f"{middle} {unit}" if low == high else f"{middle} {unit} ({low} to {high})"
+
+
+def _bound(figure: Figure, value: float | None) -> str:
+    """Whether a value keeps to the bound of its figure; empty where there is none."""
+    if figure.value is None:
+        return ""
+    if value is None:
+        return "no"
+    if figure.within is None:
+        return "yes" if value >= figure.value else "no"
+    return "yes" if abs(value / figure.value - 1.0) <= figure.within else "no"
 
 
 def agreement(figure: Figure, value: float | None) -> str:
@@ -44,6 +87,12 @@ def agreement(figure: Figure, value: float | None) -> str:
     if figure.within is None:
         return "as told" if value >= figure.value else f"below {figure.value:g}"
     return f"{100.0 * (value / figure.value - 1.0):+.0f} %"
+
+
+def flown_landings(scenarios: Mapping[str, Scenario], flights: Sequence[Flight]) -> dict[str, list[Flight]]:
+    """The flights of every landing that was flown, in the order of the scenarios."""
+    flown = {name: [flight for flight in flights if flight.scenario == name] for name in scenarios}
+    return {name: found for name, found in flown.items() if found}
 
 
 def of_logic(flights: Sequence[Flight], logic: str) -> list[Flight]:
@@ -75,6 +124,12 @@ def ending(flight: Flight) -> str:
         f"{word}: {flight.vertical_speed_m_s:.1f} m/s down, {flight.horizontal_speed_m_s:.1f} m/s across, "
         f"tilt {flight.tilt_deg:.0f} deg, {_length(flight.miss_m)} from the target"
     )
+
+
+def told(flights: Sequence[Flight]) -> str:
+    """How flights of one logic ended: the first one in words, and all in numbers."""
+    first = f"{ending(flights[0])} (seed {flights[0].seed})."
+    return first if len(flights) == 1 else f"{first} Of all: {outcomes(flights)}."
 
 
 def noticed(flights: Sequence[Flight]) -> str:
