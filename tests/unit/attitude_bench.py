@@ -133,6 +133,7 @@ class Bench:
         self.minimum = np.array([engine.minimum_on_s for _, _, engine in rows])
         self.q = np.array([1.0, 0.0, 0.0, 0.0])  # w first, mci from body
         self.w = np.zeros(3)
+        self.mean_w = np.zeros(3)  # over the tick, as gyros that integrate measure it
         self.seq, self.stamp_ns = 0, 0
         self.command: Any = None
         self.open_before = np.zeros(len(rows), dtype=bool)
@@ -181,7 +182,7 @@ class Bench:
         """The truth, with noise on the rate."""
         message = blank("NavigationState")
         message.q_mci_body = self.q[[1, 2, 3, 0]]
-        message.w_mci_body = self.w + self.errors.rate_noise_rad_s * self.noise.standard_normal(3)
+        message.w_mci_body = self.mean_w + self.errors.rate_noise_rad_s * self.noise.standard_normal(3)
         return self.stamped(message)
 
     def guidance(self) -> Any:
@@ -230,7 +231,9 @@ class Bench:
         for begin, end in self.late:
             open_s += np.maximum(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0.0)
         torques = open_s @ self.torques * (steps / step_s) + np.array(self.errors.torque_body_n_m)
+        before = Rotation.from_quat(np.roll(self.q, -1))
         self.q, self.w = integrated(self.q, self.w, torques, self.inertia, self.inverse, step_s / steps)
+        self.mean_w = (before.inv() * Rotation.from_quat(np.roll(self.q, -1))).as_rotvec() / step_s
         self.late = [(begin - step_s, end - step_s) for begin, end in self.late if end.max() > step_s]
         self.history.thrust_n.append(float(open_s.sum(axis=0) @ self.forces[:, 2]) / step_s)
 

@@ -112,6 +112,17 @@ def test_the_observer_counts_an_impulse_once_and_in_the_end_wholly() -> None:
     assert observer.coming_rate(INERTIA) == observer.w_body
 
 
+def test_what_a_gyro_measures_of_a_steadily_growing_rate_leaves_no_error() -> None:
+    """A constant torque: the mean over a tick is half a tick's growth behind the rate at its end."""
+    observer, w, dt = RateObserver(1.5, 0.02), 0.0, 0.02
+    for _ in range(200):
+        observer.predict((0.42, 0.0, 0.0), 0.7, 0.0, INERTIA, dt)
+        grown = 0.42 / INERTIA[0] * (1.0 if w else 0.3)
+        observer.correct((w + 0.5 * grown, 0.0, 0.0), 0.0, INERTIA, dt)
+        w += grown
+    assert observer.w_body[0] == pytest.approx(w, rel=1e-12)
+
+
 @untimed
 @given(st.floats(0.0, 660.0), st.floats(0.0, 15.0))
 def test_mass_properties_agree_with_the_sum_over_bodies(propellant_kg: float, rcs_kg: float) -> None:

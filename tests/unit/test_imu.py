@@ -195,6 +195,23 @@ def test_the_seed_decides_the_noise() -> None:
     assert not np.array_equal(first, other)
 
 
+def test_a_new_life_of_the_device_draws_other_noise_and_stays_the_same_device() -> None:
+    truth, last = zeros("lander_interfaces/msg/Truth"), zeros("lander_interfaces/msg/ImuIncrements")
+    truth.step_ns, last.tick = MILLISECONDS_20, 4711
+    mission = resolve("nominal", 1)
+    lives = [Imu(mission) for _ in range(3)]
+    for imu in lives[1:]:
+        imu.restore({"imu_increments": last})
+    ticks = [Tick(k, k * MILLISECONDS_20, MILLISECONDS_20) for k in range(1, 101)]
+    first, second, again = (
+        np.array([imu.step(tick, Inputs({"truth": truth}, {"truth"}))["imu_increments"].delta_v_body for tick in ticks])
+        for imu in lives
+    )
+    assert np.array_equal(second, again)  # on every transport the same
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 4.0 / sqrt(first.size)
+    assert np.array_equal(lives[0].gyro.rows, lives[1].gyro.rows)
+
+
 def test_grades_are_ordered_from_navigation_to_mems() -> None:
     for better, worse in pairwise(grade(name) for name in GRADES):
         assert better.gyro.random_walk_deg_sqrt_h < worse.gyro.random_walk_deg_sqrt_h

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from navigation_samples import STEP_NS, Hover, flat_mission, increments, level_map, shot, step
+from navigation_samples import SIGMAS, STEP_NS, Hover, flat_mission, increments, level_map, shot, step
+from scipy.spatial.transform import Rotation
 
 from lander_common.quaternion import conjugate, multiply
 from lander_common.start import nominal_start
 from lander_flight import error_state as es
 from lander_flight import strapdown as sd
 from lander_flight.navigation import Navigation
-from lander_runtime.messages import NavigationState, encode, header_message
-from lander_runtime.subsystem import Tick
+from lander_runtime.messages import NavigationState, encode, header_message, zeros
+from lander_runtime.subsystem import Inputs, Tick
 from lander_tools.reference_descent import matrix
 
 BEHIND = np.array([12.0, -20.0, 15.0, 0.1, -0.05, 0.08])  # an error of a 1-sigma or so
@@ -161,6 +162,32 @@ def test_without_increments_the_last_ones_hold_and_the_doubt_grows(fault: str) -
     hover.navigation.filter.carry()
     assert np.sqrt(np.trace(hover.navigation.filter.P[3:6, 3:6])) > sigma + 0.5
     assert hover.fly(5).imu_verdict == NavigationState.ACCEPTED
+
+
+def test_without_increments_motion_follows_from_what_was_commanded() -> None:
+    """A turn at a constant rate under constant thrust, in closed form: attitude q exp(w t), increments along the turned axis."""
+    hover = Hover()
+    hover.fly(100)
+    navigation, rate = hover.navigation, np.array([0.05, -0.02, 0.01])
+    before = matrix(tuple(navigation.filter.nav[6:10]))
+    command = zeros("lander_interfaces/msg/ThrottleCommand")
+    thrust_m_s2 = 1.0
+    share = thrust_m_s2 * navigation._mass.mass_kg / (6 * hover.mission.vehicle.assist.thrust_n)
+    command.assist_on_s, command.engine_fraction = np.full(6, share * STEP_NS * 1e-9), np.ones(7)
+    command.engine_stuck_open, command.w_mci_body_coming = np.zeros(7, dtype=bool), rate
+    nothing = dict.fromkeys(("imu_increments", "range", "trn_fix"))
+    for _ in range(50):
+        tick, _ = hover.move()
+        inputs = Inputs({**nothing, "throttle_command": command}, {"throttle_command"})
+        state = navigation.step(tick, inputs)["navigation_state"]
+    turned = Rotation.from_matrix(before.T @ matrix(tuple(state.q_mci_body))).as_rotvec()
+    np.testing.assert_allclose(turned, rate, atol=1e-9)  # over a second
+    assert state.w_mci_body == pytest.approx(rate)
+    assert state.specific_force_body == pytest.approx([0.0, 0.0, thrust_m_s2], rel=1e-3)  # of mass spent meanwhile
+    sigma = navigation._parameters.blind
+    believed = np.hypot(sigma.rate_sigma_rad_s, sigma.rate_fraction * np.linalg.norm(rate))
+    navigation.filter.carry()
+    assert np.sqrt(navigation.filter.P[6, 6]) == pytest.approx(float(np.hypot(believed, SIGMAS[6])), rel=0.01)
 
 
 def test_a_restored_copy_goes_on_as_if_nothing_had_happened() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import cos, exp, radians, sin, sqrt
+from typing import Any
 
 import numpy as np
 import pytest
-from attitude_bench import Bench, Errors, History, Want, about, steady, turning
+from attitude_bench import Bench, Errors, History, Want, about, mission, steady, turning
+from scipy.spatial.transform import Rotation
 
-from lander_runtime.messages import GuidanceCommand
+from lander_flight.navigation_parameters import NavigationParameters
+from lander_runtime.messages import GuidanceCommand, NavigationState
 
 ASSIST_DUTY = 0.93
 BRAKING = Want(thrust_n=420.0 + ASSIST_DUTY * 1200.0, main_engine=True, assist_engines=True)
@@ -168,3 +171,44 @@ def test_the_same_flight_twice_is_the_same_to_the_last_bit() -> None:
         return [command.assist_on_s.tobytes() + command.rcs_on_s.tobytes() for command in bench.run(4.0).commands]
 
     assert flown() == flown()
+
+
+@pytest.mark.parametrize("want", [BRAKING, TERMINAL], ids=["braking", "terminal"])
+def test_the_rate_that_it_foresees_is_good_enough_to_fly_on_without_gyros(want: Want) -> None:
+    """The first two seconds of a slew that nobody measures, against three sigma of what navigation believes of them."""
+    errors = Errors(com_m=(0.003, -0.003, 0.0), assist_factor=(1.004, 0.995, 1.002, 0.993, 1.006, 0.998))
+    begin_s, end_s = 12.0, 14.0
+    bench = BlindBench(lambda time_s: turned(want, PITCH, 8.0 if time_s >= begin_s else 0.0), errors)
+    bench.blind_s = (begin_s, end_s)
+    bench.run(begin_s)
+    foreseen = actual = bench.attitude()
+    change = drift = 0.0
+    while bench.stamp_ns * 1e-9 < end_s:
+        coming = bench.command.w_mci_body_coming
+        bench.tick()
+        foreseen, actual = foreseen * Rotation.from_rotvec(0.02 * coming), bench.attitude()
+        drift = max(drift, (foreseen.inv() * actual).magnitude())
+        change = max(change, float(np.linalg.norm(bench.w)))
+    believed = bench.believed
+    assert change > 0.05
+    assert drift < 3.0 * (end_s - begin_s) * float(np.hypot(believed.rate_sigma_rad_s, believed.rate_fraction * change))
+    assert bench.run(25.0).norm(20.0).max() < 0.1
+
+
+class BlindBench(Bench):
+    """A bench whose gyros are away for a while."""
+
+    blind_s = (0.0, 0.0)
+    believed = mission().part("navigation", NavigationParameters).blind
+
+    def attitude(self) -> Rotation:
+        """The truth."""
+        return Rotation.from_quat(np.roll(self.q, -1))
+
+    def navigation(self) -> Any:
+        """The truth, or a word that nobody measured it."""
+        message = super().navigation()
+        message.imu_verdict = NavigationState.ACCEPTED
+        if self.blind_s[0] < self.stamp_ns * 1e-9 <= self.blind_s[1]:
+            message.imu_verdict = NavigationState.REJECTED
+        return message

@@ -24,6 +24,11 @@ def beyond(value: float, band: float) -> float:
     return copysign(abs(value) - band, value) if abs(value) > band else 0.0
 
 
+def mean(a: Vector, b: Vector) -> Vector:
+    """The vector in the middle of two."""
+    return (0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1]), 0.5 * (a[2] + b[2]))
+
+
 def clipped(value: float, limit: float) -> float:
     """What of a value is within -limit and limit."""
     return value if -limit <= value <= limit else copysign(limit, value)
@@ -64,17 +69,26 @@ class RateObserver:
     put down to a lever arm times the thrust: it vanishes when the engines stop, and is there again when they start.
     """
 
-    __slots__ = ("_arm_limit_m", "_bandwidth", "_pending", "arm_body_m", "w_body")
+    __slots__ = ("_arm_limit_m", "_bandwidth", "_pending", "arm_body_m", "mean_w_body", "w_body")
 
     def __init__(self, bandwidth_rad_s: float, arm_limit_m: float) -> None:
         self._bandwidth = bandwidth_rad_s
         self._arm_limit_m = arm_limit_m
         self._pending: Vector = (0.0, 0.0, 0.0)  # N m s, commanded but not there yet
-        self.w_body: Vector = (0.0, 0.0, 0.0)  # rad/s
+        self.w_body: Vector = (0.0, 0.0, 0.0)  # rad/s, at the end of the newest tick
+        self.mean_w_body: Vector = (0.0, 0.0, 0.0)  # rad/s, over that tick: what a gyro measures of it
         self.arm_body_m: Vector = (0.0, 0.0, 0.0)  # torque per thrust
 
     def predict(self, impulse_n_m_s: Vector, late: float, thrust_n: float, inertia: Vector, step_s: float) -> None:
         """Advance over a tick in which an angular impulse was commanded, of which the part `late` comes in the next."""
+        self.w_body, self.mean_w_body = self.foresee(impulse_n_m_s, late, thrust_n, inertia, step_s)
+        jx, jy, jz = impulse_n_m_s
+        self._pending = (late * jx, late * jy, late * jz)
+
+    def foresee(
+        self, impulse_n_m_s: Vector, late: float, thrust_n: float, inertia: Vector, step_s: float
+    ) -> tuple[Vector, Vector]:
+        """Rate at the end of such a tick, and its mean over the tick, rad/s; pulses of a long one are at its beginning."""
         jx, jy, jz = impulse_n_m_s
         px, py, pz = self._pending
         ax, ay, az = self.arm_body_m
@@ -82,17 +96,18 @@ class RateObserver:
         ix, iy, iz = inertia
         now = 1.0 - late
         s = thrust_n * step_s
-        self.w_body = (
+        end = (
             wx + (px + now * jx + s * ax + step_s * (iy - iz) * wy * wz) / ix,
             wy + (py + now * jy + s * ay + step_s * (iz - ix) * wz * wx) / iy,
             wz + (pz + now * jz + s * az + step_s * (ix - iy) * wx * wy) / iz,
         )
-        self._pending = (late * jx, late * jy, late * jz)
+        return end, mean(self.w_body, end) if late > 0.0 else end
 
     def correct(self, w_measured: Vector, thrust_n: float, inertia: Vector, step_s: float) -> None:
-        """Take in a measured rate; both poles of the error are at the bandwidth."""
+        """Take in the mean rate that was measured over a tick; both poles of the error are at the bandwidth."""
         wx, wy, wz = self.w_body
-        dx, dy, dz = w_measured[0] - wx, w_measured[1] - wy, w_measured[2] - wz
+        mx, my, mz = self.mean_w_body
+        dx, dy, dz = w_measured[0] - mx, w_measured[1] - my, w_measured[2] - mz
         k = self._bandwidth * step_s
         gain = 2.0 * k / (1.0 + 2.0 * k)
         self.w_body = (wx + gain * dx, wy + gain * dy, wz + gain * dz)
@@ -106,7 +121,7 @@ class RateObserver:
 
     def restart(self, w_measured: Vector) -> None:
         """Begin with a measured rate."""
-        self.w_body = w_measured
+        self.w_body = self.mean_w_body = w_measured
         self._pending = (0.0, 0.0, 0.0)
 
     def coming_rate(self, inertia: Vector) -> Vector:

@@ -10,7 +10,7 @@ noise of the time between is left out; over seconds it is micrometres.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import exp, inf
+from math import exp, hypot, inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -134,15 +134,25 @@ class Navigation(Subsystem):
             self._blind_s = 0.0
 
     def _advance_blind(self, dt: float, command: Message | None = None) -> None:
-        """Hold the mean rate, and the force that was commanded or else the last one."""
+        """What the commanded valve times must have given; without a command, the force of the last tick and the mean rate."""
         nav, believed = self.filter.nav, self._parameters.blind
         delta_v, sigma = _sensed(nav, self.filter.motion[3:]) * dt, believed.acceleration_sigma_m_s2
         if command is not None and self._acceleration is not None:
             delta_v = np.array(self._acceleration.model(command, self._mass.mass_kg, dt))
             sigma = self._acceleration.sigma_m_s2()
+        rate, rate_sigma = self._predicted_rate(command)
         self._mass.spend(float(delta_v[2]))
-        self.filter.advance((self._rate + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt, delta_v, dt)
-        self._doubt_motion(sigma, believed.rate_sigma_rad_s, dt)
+        self.filter.advance((rate + nav[sd.GYRO_BIAS : sd.ACCELEROMETER_BIAS]) * dt, delta_v, dt)
+        self._doubt_motion(sigma, rate_sigma, dt)
+
+    def _predicted_rate(self, command: Message | None) -> tuple[Array, float]:
+        """Body rate over a tick that nobody measured, and its 1-sigma, rad/s: what throttle foresaw, or the last mean."""
+        believed = self._parameters.blind
+        if command is None or not np.isfinite(command.w_mci_body_coming).all():
+            return self._rate, believed.held_rate_sigma_rad_s
+        rate = command.w_mci_body_coming
+        change = float(np.linalg.norm(rate - self._rate))  # since it was measured; what the torques made of it
+        return rate, hypot(believed.rate_sigma_rad_s, believed.rate_fraction * change)
 
     def _doubt_motion(self, acceleration_sigma: float, rate_sigma: float, dt: float) -> None:
         """What stands in for the IMU may be wrong by the same amount for as long as this lasts."""

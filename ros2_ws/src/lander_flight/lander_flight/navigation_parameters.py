@@ -26,11 +26,13 @@ class FreeFall(Parameters):
 
 
 class Blind(Parameters):
-    """How wrong the last specific force and rate may be while there is no valid increment."""
+    """How wrong that is which stands in for the increments while there is none that is valid; all 1-sigma."""
 
-    acceleration_sigma_m_s2: Positive
-    rate_sigma_rad_s: Positive
-    rate_smoothing_s: Positive  # the rate that is held is the mean over about this time
+    acceleration_sigma_m_s2: Positive  # of the last specific force, where no command says better
+    rate_sigma_rad_s: Positive  # of the rate that throttle predicts, at the beginning, and ...
+    rate_fraction: Positive  # ... this much of what its torques have changed it by since
+    held_rate_sigma_rad_s: Positive  # of the last mean rate, where throttle says nothing either
+    rate_smoothing_s: Positive  # that rate is the mean over about this time
 
 
 class AccelerationParameters(Parameters):

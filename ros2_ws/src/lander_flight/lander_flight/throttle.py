@@ -64,6 +64,9 @@ class Throttle(Subsystem):
             raise ConfigError([f"vehicle {vehicle.name!r} with this throttle: {error}"]) from None
         self._ring_limit_n_m, self._ring_least_n_m = ring.torque_limit_n_m, ring.minimum_authority_n_m
         self._ring_arm_m = 0.5 * vehicle.assist.radius_m  # torque that the ring can give per thrust that it gives
+        self._late_part = min(
+            (vehicle.assist.valve_delay_s + vehicle.assist.rise_time_constant_s) / parameters.tick_s, 1.0
+        )
         self._ring_full_n = vehicle.assist.count * vehicle.assist.thrust_n
         self._loop = AttitudeLoop(parameters, self._rcs.torque_n_m, self._rcs.smallest_impulse_n_m_s)
         self._low_error_rad = radians(parameters.low_rate.attitude_error_deg)
@@ -121,12 +124,20 @@ class Throttle(Subsystem):
     def _take_navigation(self, tick: Tick, inputs: Inputs) -> None:
         """Predict over the tick just past with what was commanded, and correct with what was measured."""
         step_s = tick.step_s
-        late = 0.5 if step_s <= self._tick_s else 0.0  # valve delay and lag are about half a short tick
         impulse, self._thrust_n = self._commanded(step_s)
-        self._observer.predict(impulse, late, self._thrust_n, self._mass.inertia_kg_m2, step_s)
+        self._observer.predict(impulse, self._late(step_s), self._thrust_n, self._mass.inertia_kg_m2, step_s)
         message = inputs.fresh("navigation_state")
         if message is None or not self._measured(tick, message):
-            self._q_mci_body = turned(self._q_mci_body, self._observer.w_body, step_s)
+            self._q_mci_body = turned(self._q_mci_body, self._observer.mean_w_body, step_s)
+
+    def _late(self, step_s: float) -> float:
+        """Part of what is commanded for a tick that comes in the next, for thrust lags behind its valve's command."""
+        return self._late_part if step_s <= self._tick_s else 0.0
+
+    def _coming_rate(self, step_s: float) -> Vector:
+        """Mean body rate over the coming tick with what has been commanded for it, rad/s."""
+        impulse, thrust_n = self._commanded(step_s)
+        return self._observer.foresee(impulse, self._late(step_s), thrust_n, self._mass.inertia_kg_m2, step_s)[1]
 
     def _measured(self, tick: Tick, message: Any) -> bool:
         """Take in a navigation state; False where it says nothing."""
@@ -232,6 +243,7 @@ class Throttle(Subsystem):
             torque_command_body=np.array(along(ring_given, impulse, 1.0 / tick_s)),
             torque_not_given_body=np.array(not_given),
             attitude_error_body=np.array(demand.error_rad),
+            w_mci_body_coming=np.array(self._coming_rate(tick_s)),
             phase=command.phase,
             **self._found(),
         )
@@ -276,6 +288,7 @@ class Throttle(Subsystem):
             torque_command_body=np.zeros(3),
             torque_not_given_body=np.zeros(3),
             attitude_error_body=np.zeros(3),
+            w_mci_body_coming=np.array(self._coming_rate(self._tick_s)),
             phase=phase,
             **self._found(),
         )

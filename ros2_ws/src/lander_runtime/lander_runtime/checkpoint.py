@@ -17,7 +17,7 @@ FOLDER = "checkpoints"  # in the run folder, one file for each node
 _HEAD = struct.Struct("<QII")  # of a place: number of the write, length, checksum
 _LIFE = struct.Struct("<Q")  # at the beginning of the file
 _NOT_OPEN = -1
-_PLACE_BYTES = 1 << 16  # larger messages, such as images, are not kept
+_PLACE_BYTES = 1 << 19  # twice an image; what is larger is not kept; a place takes no room until it is written
 
 
 class Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import cos, radians
 from typing import Any, ClassVar
 
@@ -14,8 +15,8 @@ from lander_common.faults.camera import Blurred, Dark, Dust, Stuck
 from lander_common.mission import Mission
 from lander_common.quaternion import Quaternion, from_rotation_vector, rotate
 from lander_common.sun import mission_sun_site
-from lander_runtime.messages import CameraImage
-from lander_runtime.rng import stream
+from lander_runtime.messages import CameraImage, Message
+from lander_runtime.rng import later_stream, stream
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 from lander_sensors.camera_parameters import CameraParameters
 from lander_sensors.camera_view import CameraPose, CameraView
@@ -48,12 +49,17 @@ class Camera(Subsystem):
         sigma = radians(parameters.alignment_sigma_deg)
         self.R_body_optical = [misaligned(head, sigma * build.standard_normal(3)) for head in parameters.geometry.heads]
         self._detector = Detector(parameters.imager, (lens.height_px, lens.width_px), build)
-        self._noise = stream(mission.seed, "camera.noise")
-        self._dust = stream(mission.seed, "camera.dust")
+        self._seed = mission.seed
+        self.restore({})
         self._cos_largest_off_nadir = cos(radians(parameters.largest_off_nadir_deg))
         self._exposure_s = parameters.exposure.first_s
         self._faults = mission.faults_of("camera")
         self._last: dict[str, Any] | None = None  # fields of the last frame, for a fault
+
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Noise that no former life has drawn."""
+        self._noise = later_stream(self._seed, "camera.noise", published)
+        self._dust = later_stream(self._seed, "camera.dust", published)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Take a frame, its exposure centred on the tick."""

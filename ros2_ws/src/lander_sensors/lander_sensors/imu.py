@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import radians
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from lander_common.moon import STANDARD_GRAVITY_M_S2
 from lander_common.units import HOUR_S, MICRO_G_M_S2
 from lander_runtime.config import Parameters
 from lander_runtime.messages import ImuIncrements, Message
-from lander_runtime.rng import stream
+from lander_runtime.rng import later_stream, stream
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 from lander_sensors.imu_faults import ImuFaults, Sensed
 from lander_sensors.inertial_triad import DRAWS_PER_STEP, Triad, TriadErrors
@@ -93,7 +94,12 @@ class Imu(Subsystem):
         self.gyro = Triad(parameters.gyro.errors(), build)
         self.accelerometer = Triad(parameters.accelerometer.errors(), build)
         self._faults = ImuFaults(mission)
-        self._normals = Normals(stream(mission.seed, "imu.noise"), 2 * DRAWS_PER_STEP)
+        self._seed = mission.seed
+        self.restore({})
+
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Noise that no former life has drawn."""
+        self._normals = Normals(later_stream(self._seed, "imu.noise", published), 2 * DRAWS_PER_STEP)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Measure the tick's increments; zeros at the first tick, which has no length."""

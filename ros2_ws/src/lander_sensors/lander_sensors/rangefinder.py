@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, isnan, nan, radians, sqrt
 from typing import Annotated, Any, ClassVar
@@ -13,8 +13,8 @@ from pydantic import Field
 from lander_common.mission import Mission, NonNegative, Positive, Vector3
 from lander_common.quaternion import Quaternion, conjugate, from_rotation_vector, multiply, rotate
 from lander_runtime.config import Parameters
-from lander_runtime.messages import RangeMeasurement, stamp_ns, time_message
-from lander_runtime.rng import stream
+from lander_runtime.messages import Message, RangeMeasurement, stamp_ns, time_message
+from lander_runtime.rng import later_stream, stream
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 from lander_sensors.ground import Ground
 from lander_sensors.lidar_link import FLOOR_DB, LinkParameters, margin_db
@@ -108,8 +108,13 @@ class Rangefinder(Subsystem):
         self._cos_largest_off_nadir = cos(radians(parameters.largest_off_nadir_deg))
         self._latency_ns = round(parameters.latency_s * 1e9)
         self._faults = RangefinderFaults(mission, parameters.minimum_range_m)
-        self._noise = stream(mission.seed, "rangefinder.noise")
+        self._seed = mission.seed
         self._history: deque[Any] = deque(maxlen=_HISTORY)
+        self.restore({})
+
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Noise that no former life has drawn."""
+        self._noise = later_stream(self._seed, "rangefinder.noise", published)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Fire one shot. Its time of validity is earlier than the tick by the latency."""
