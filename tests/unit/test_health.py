@@ -407,6 +407,22 @@ def test_a_leak_is_found_from_a_noisy_gauge_within_its_time(rate_kg_s: float, wi
     assert took_s <= within_s
 
 
+def test_propellant_that_was_used_while_nobody_counted_is_not_a_leak() -> None:
+    """Three seconds of full thrust, 1.6 kg, without a state of navigation: enough for a leak by the rule of six sigma."""
+    noise = np.random.default_rng(3)
+    rates = {}
+    for name in ("counted on", "forgotten"):
+        monitor = LeakMonitor(120.0, 0.2)
+        for step in range(1200):
+            if 300 <= step < 330 and name == "forgotten":
+                monitor.forget(0.1)
+            else:
+                monitor.step(400.0 - 1.6 * (step >= 330) + float(noise.normal(0.0, 0.2)), 0.1)
+            rates[name] = max(rates.get(name, 0.0), monitor.rate_kg_s)
+    assert rates["counted on"] > 0.0
+    assert rates["forgotten"] == 0.0
+
+
 @pytest.mark.parametrize("key", TYPES)
 def test_an_input_that_stops_is_stale_after_its_declared_age_and_others_are_not(mission: Mission, key: str) -> None:
     bench = Bench(mission)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lander_runtime.architecture import architecture
-from lander_tools import launch_runner
+from lander_tools import launch_runner, spare
 from lander_tools.launch_display import Pace, PlainDisplay, describe_progress
 from lander_tools.launch_file import LaunchError, ProcessPlan, declared_arguments, plan
 from lander_tools.launch_runner import Outcome, free_domain, isolated, launch
@@ -387,6 +388,45 @@ def test_a_process_is_respawned_as_often_as_it_may_be() -> None:
     outcome, record = fly(mortal)
     assert outcome.statuses == {"mortal": [7, 7, 7]}
     assert record.lines == [("mortal", "ended: exit status 7")] * 3
+
+
+def test_a_spare_takes_the_place_of_a_process_that_is_run_again(tmp_path: Path) -> None:
+    stand_in = (
+        "import json, os, runpy, sys; told = json.loads(sys.stdin.readline()); os.environ.update(told['environment']);"
+        "print('was warm', flush=True); runpy.run_path(told['words'][0])"
+    )
+    script = tmp_path / "mortal"
+    script.write_text("#!/usr/bin/env python\nimport os\nprint(os.environ['WHO'], flush=True)\nraise SystemExit(7)")
+    mortal = ProcessPlan(
+        "mortal", (str(script),), {"WHO": "mortal"}, output="screen", respawn=True, respawn_max_retries=2
+    )
+    record = Record()
+    outcome = launch([mortal], os.environ, record, None, [sys.executable, "-c", stand_in])
+    assert outcome.statuses == {"mortal": [7, 7, 7]}
+    assert [text for _, text in record.lines if "ended" not in text] == ["mortal", *["was warm", "mortal"] * 2]
+
+
+def test_a_spare_that_has_died_costs_only_time() -> None:
+    mortal = python("mortal", "raise SystemExit(7)", respawn=True, respawn_max_retries=1)
+    outcome = launch([mortal], os.environ, Record(), None, [sys.executable, "-c", "raise SystemExit(1)"])
+    assert outcome.statuses == {"mortal": [7, 7]}
+
+
+def test_a_spare_becomes_the_script_that_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "node"
+    script.write_text("import os, sys\nprint(__name__, sys.argv[1:], os.environ['WHO'])")
+    told = json.dumps({"words": [str(script), "--ros-args"], "environment": {"WHO": "imu"}})
+    warm: list[tuple[str, int]] = []
+    monkeypatch.setattr(spare, "warm_up", lambda *what: warm.append(what))
+    monkeypatch.setattr(sys, "argv", ["spare"])
+    monkeypatch.setenv("WHO", "nobody")
+    for text in (f"{told}\n", ""):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+        spare.main("nominal", "3")
+    assert capsys.readouterr().out == "__main__ ['--ros-args'] imu\n"
+    assert warm == [("nominal", 3)] * 2
 
 
 def test_a_node_that_fails_before_the_run_has_begun_ends_the_launch() -> None:

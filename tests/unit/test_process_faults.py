@@ -245,7 +245,7 @@ def test_a_checkpoint_holds_the_last_messages_and_counts_lives(tmp_path: Path) -
     for number in range(5):
         first.put("a", b"a%d" % number)
     first.put("b", b"only")
-    first.put("b", bytes(1 << 17))  # an image: not kept
+    first.put("b", bytes(1 << 20))  # too large: not kept
     second = Checkpoint(path, ["a", "b"])
     assert (second.former_life, second.messages()) == (0, {"a": b"a4", "b": b"only"})
     second.begin(1)

@@ -102,6 +102,8 @@ class Health(Subsystem):
             felt_m_s2 = float(s.navigation_state.specific_force_body[2])
             s.propellant.step(s.thrust, felt_m_s2, s.throttle_command, s.vehicle_telemetry, step_s)
             s.leak.step(s.propellant.total_kg, step_s)
+        else:
+            s.leak.forget(step_s)
         if "imu_increments" not in silent:
             s.silence.step(s.imu_increments)
         if not silent & {"range", "navigation_state"}:

@@ -142,6 +142,12 @@ class LeakMonitor:
         """Believe a rate that was found before, until there is one of its own or a whole window shows none."""
         self.rate_kg_s, self._told_until_s = rate_kg_s, self._window_s
 
+    def forget(self, step_s: float) -> None:
+        """Propellant is used that nobody counts: what comes after cannot be compared with what was before."""
+        self._time_s += step_s
+        self._points.clear()
+        self._begun_s, self._sum_kg, self._count = self._time_s, 0.0, 0
+
     def step(self, total_kg: float, step_s: float) -> None:
         """Take in gauged plus used propellant."""
         self._time_s += step_s

@@ -20,7 +20,8 @@ from lander_runtime.conductor import RUN_RECORD_FILE
 from lander_tools.fly import fly
 
 SCENARIOS = ("nominal", "rangefinder_outage", "navigation_restart", "message_loss")
-_HOG = "while True: pass"  # keeps one core busy
+# Keeps one core busy, for as long as whoever started it lives, however that ends.
+_HOG = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def hogs(count: int) -> Iterator[None]:
     """So many processes that do nothing but take processor time."""
     with ExitStack() as stack:
         for _ in range(count):
-            hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", _HOG]))
+            hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", _HOG, str(os.getpid())]))
             stack.callback(hog.kill)
         yield
 

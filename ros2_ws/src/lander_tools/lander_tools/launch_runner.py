@@ -75,7 +75,11 @@ class Runner:
         environment: Mapping[str, str],
         display: Display,
         log_folder: Path | None = None,
+        spare: Sequence[str] = (),
     ) -> None:
+        """`spare`: command line of a process that takes the place of one that is run again (`lander_tools.spare`); none if empty."""
+        self._spare_command = spare
+        self._spare: _Running | None = None
         self._plans = _with_unique_names(plans)
         self._environment = environment
         self._display = display
@@ -95,9 +99,12 @@ class Runner:
             loop.add_signal_handler(number, self._interrupt)
         closer = asyncio.create_task(self._close_all())
         try:
+            await self._keep_spare()
             await asyncio.gather(*(self._keep(plan) for plan in self._plans))
         finally:
             self._end.set()
+            if self._spare:
+                await self._spare.kill()
             await closer
             for number in handled:
                 loop.remove_signal_handler(number)
@@ -116,7 +123,7 @@ class Runner:
         """
         retries = 0
         while not self._end.is_set():
-            status = await self._run_once(plan)
+            status = await self._run_once(plan, again=retries > 0)
             self.outcome.statuses[plan.name].append(status)
             if self._end.is_set():
                 return
@@ -133,30 +140,53 @@ class Runner:
             retries += 1
             await _wait(self._end, plan.respawn_delay_s)
 
-    async def _run_once(self, plan: ProcessPlan) -> int:
+    async def _run_once(self, plan: ProcessPlan, again: bool) -> int:
         with _log(self._log_folder, plan.name) as log:
-            child = _Child(lambda line: self._relay(plan, line, log))
             try:
-                transport, _ = await asyncio.get_running_loop().subprocess_exec(
-                    lambda: child,
-                    *interpreted(plan.command),
-                    cwd=plan.cwd,
-                    env={**self._environment, "PYTHONUNBUFFERED": "1", DISPLAYED: "1", **plan.environment},
-                    stdin=subprocess.DEVNULL,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent(os.getpid()),
-                )
+                running = await self._take_spare(plan) if again else None
+                running = running or await self._start(plan.command, plan.cwd, plan.environment)
             except OSError as error:
                 self._display.line(plan.name, f"cannot be started: {error}")
                 return 127
-            self._running[plan.name] = transport.get_pid()
-            with closing(transport):
-                await child.exited.wait()
-                _signal_group(transport.get_pid(), signal.SIGKILL)  # what the process has left behind
-                await child.closed.wait()
+            running.child.listen(lambda line: self._relay(plan, line, log))
+            self._running[plan.name] = running.pid
+            if again:
+                await self._keep_spare()
+            status = await running.end()
             del self._running[plan.name]
-            return transport.get_returncode() or 0
+            return status
+
+    async def _start(self, command: Sequence[str], cwd: str | None, environment: Mapping[str, str]) -> _Running:
+        """Start a process. Raises OSError."""
+        transport, child = await asyncio.get_running_loop().subprocess_exec(
+            _Child,
+            *interpreted(command),
+            cwd=cwd,
+            env={**self._environment, "PYTHONUNBUFFERED": "1", DISPLAYED: "1", **environment},
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent(os.getpid()),
+        )
+        return _Running(transport, child)
+
+    async def _keep_spare(self) -> None:
+        """See that there is a spare, where there shall be one."""
+        if not self._spare_command or self._end.is_set():
+            return
+        with suppress(OSError):
+            self._spare = await self._start(self._spare_command, None, self._plans[0].environment)
+
+    async def _take_spare(self, plan: ProcessPlan) -> _Running | None:
+        """The spare, told to become a process; None where there is none that could."""
+        spare, self._spare = self._spare, None
+        script = len(interpreted(plan.command)) > len(plan.command)
+        if spare is None:
+            return None
+        if not spare.lives or not script or plan.cwd:
+            await spare.kill()
+            return None
+        spare.become(plan)
+        return spare
 
     def _relay(self, plan: ProcessPlan, line: str, log: Callable[[str], None]) -> None:
         values = progress_values(line)
@@ -189,6 +219,40 @@ class Runner:
             await asyncio.sleep(0.02)
 
 
+class _Running:
+    """A process that has been started."""
+
+    def __init__(self, transport: asyncio.SubprocessTransport, child: _Child) -> None:
+        self._transport = transport
+        self.child = child
+        self.pid = transport.get_pid()
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has not exited."""
+        return self._transport.get_returncode() is None
+
+    def become(self, plan: ProcessPlan) -> None:
+        """Tell a spare which script to become, in the words that `lander_tools.spare` reads."""
+        text = json.dumps({"words": plan.command, "environment": plan.environment})
+        pipe = self._transport.get_pipe_transport(0)
+        assert isinstance(pipe, asyncio.WriteTransport)
+        pipe.write(f"{text}\n".encode())
+
+    async def kill(self) -> None:
+        """End it at once."""
+        _signal_group(self.pid, signal.SIGKILL)
+        await self.end()
+
+    async def end(self) -> int:
+        """Its exit status, when it has exited and its output has ended."""
+        with closing(self._transport):
+            await self.child.exited.wait()
+            _signal_group(self.pid, signal.SIGKILL)  # what the process has left behind
+            await self.child.closed.wait()
+        return self._transport.get_returncode() or 0
+
+
 class _Child(asyncio.SubprocessProtocol):
     """Cuts the output of a process into lines, and tells when it has exited and when its output has ended.
 
@@ -196,11 +260,19 @@ class _Child(asyncio.SubprocessProtocol):
     it open would hide that the process has died.
     """
 
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._on_line = on_line
+    def __init__(self) -> None:
+        self._unheard: list[str] = []  # lines that came before anybody listened
+        self._on_line: Callable[[str], None] = self._unheard.append
         self._rest = b""
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
+
+    def listen(self, on_line: Callable[[str], None]) -> None:
+        """Hand on all lines, also those that have come."""
+        self._on_line = on_line
+        for line in self._unheard:
+            on_line(line)
+        self._unheard.clear()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Hand on the lines that are whole."""
@@ -285,12 +357,16 @@ def isolated(environment: Mapping[str, str], domain: int, log_folder: Path | Non
 
 
 def launch(
-    plans: Sequence[ProcessPlan], environment: Mapping[str, str], display: Display, log_folder: Path | None = None
+    plans: Sequence[ProcessPlan],
+    environment: Mapping[str, str],
+    display: Display,
+    log_folder: Path | None = None,
+    spare: Sequence[str] = (),
 ) -> Outcome:
-    """Run processes to the end of the launch."""
+    """Run processes to the end of the launch; `spare` as in `Runner`."""
 
     async def run() -> Outcome:
-        return await Runner(plans, environment, display, log_folder).run()
+        return await Runner(plans, environment, display, log_folder, spare).run()
 
     return asyncio.run(run())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -17,6 +18,7 @@ import click
 
 from lander_common.mission import Mission, resolve
 from lander_common.scenario import Logic
+from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
 from lander_runtime.conductor import RUN_RECORD_FILE, RunRecord
 from lander_runtime.config import ConfigError, split_setting
 from lander_tools import run_folder, verdict
@@ -191,15 +193,24 @@ def fly_over_dds(request: Request, _mission: Mission, folder: RunFolder, about: 
         with nullcontext(request.domain) if request.domain is not None else free_domain() as domain:
             click.echo(f"to listen: export ROS_DOMAIN_ID={domain} ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST")
             with display(sys.stdout) as shown:
-                outcome = launch(plans, isolated(os.environ, domain, folder.logs), shown, folder.logs)
+                environment = isolated(os.environ, domain, folder.logs)
+                outcome = launch(plans, environment, shown, folder.logs, spare_for(request, folder))
     except (LaunchError, NoFreeDomainError) as error:
         return verdict.failed_to_run(str(error), **about)
+    shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)  # nobody comes back any more
     record: dict[str, Any] = {}
     with suppress(OSError, ValueError):
         record = json.loads((folder.path / RUN_RECORD_FILE).read_text(encoding="utf-8"))
     if not record:
         return verdict.failed_to_run(f"{why_unfinished(outcome)}; see {folder.logs}", **about)
     return verdict_on(folder, record, about)
+
+
+def spare_for(request: Request, folder: RunFolder) -> list[str]:
+    """The command line of a process that is ready to replace one that dies; by the wall clock nobody waits for a new one."""
+    if request.transport != "wall-clock":
+        return []
+    return [sys.executable, "-m", "lander_tools.spare", str(folder.config), str(request.seed)]
 
 
 def verdict_on(
