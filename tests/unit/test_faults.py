@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from fault_samples import with_faults
 
 from lander_common.faults.base import Fault
 from lander_common.faults.catalogue import catalogue, read_fault
 from lander_common.faults.injection import Injection
 from lander_common.mission import resolve
+from lander_common.mission_map import map_path
 from lander_runtime.config import ConfigError, config_root
 from lander_runtime.rng import stream
+from lander_terrain.parameters import TerrainParameters
+from lander_tools.make_map import displacement, surveyed_terrain
 
 GOOD = "{at_s: 60, subject: rangefinder, kind: dropout, duration_s: 30, probability: 1}"
 
@@ -118,3 +123,22 @@ def test_subjects_are_devices_nodes_and_topics_of_the_run() -> None:
     assert set(subjects["range"]) == {"drop", "delay", "duplicate", "reorder", "corrupt", "freeze"}
     assert "physics" not in subjects
     assert "truth" not in subjects
+
+
+def test_a_map_of_elsewhere_or_of_another_terrain_is_another_map() -> None:
+    sound = resolve("nominal", 1)
+    moved = {"subject": "map", "kind": "elsewhere", "east_m": 300.0, "north_m": -40.0}
+    elsewhere = with_faults(sound, moved, moved | {"north_m": 1.0})
+    assert displacement(elsewhere).tolist() == [600.0, -39.0]
+    assert displacement(sound).tolist() == [0.0, 0.0]
+    other = with_faults(sound, {"subject": "map", "kind": "other_terrain", "terrain": "crater_rim"})
+    assert surveyed_terrain(other) == resolve("hakuto_m1_crater_rim", 1).part("terrain", TerrainParameters)
+    assert surveyed_terrain(sound) == sound.part("terrain", TerrainParameters)
+    assert len({map_path(mission) for mission in (sound, elsewhere, other)}) == 3
+
+
+def test_every_kind_of_fault_stands_in_a_test() -> None:
+    tests = "\n".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    names = [kind.of_kind() for kind in kinds()]
+    missing = [name for name in names if not re.search(rf'"{name}"|kind: {name}\b', tests)]
+    assert not missing
