@@ -13,12 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lander_flight.engine_monitor import EngineMonitor
+from lander_flight.throttle import Throttle
 from lander_flight.throttle_parameters import ThrottleParameters
 from lander_runtime.messages import GuidanceCommand
+from lander_runtime.subsystem import Inputs, Tick
 
 BRAKING = Want(thrust_n=1536.0, main_engine=True, assist_engines=True)
 HOVERING = Want(thrust_n=700.0, assist_engines=True, phase=GuidanceCommand.TERMINAL)
 TICK_S, TELEMETRY_TICKS = 0.02, 5
+SILENCE = Inputs(dict.fromkeys(("vehicle_telemetry", "navigation_state", "guidance_command")), set())
 
 
 class Failing(Bench):
@@ -161,3 +164,19 @@ def test_no_sound_engine_is_ever_isolated_whatever_is_commanded(dead: int, frame
     assert sound == pytest.approx([1.0] * 6)
     assert not any(watched.stuck_open)
     assert watched.fraction[1 + dead] == (0.0 if sum(on[dead] for on in frames) >= 2 else 1.0)
+
+
+def test_a_new_life_goes_on_with_the_engines_as_they_were_found() -> None:
+    bench = Failing(BRAKING, 3, 0.0, at_s=1.0)
+    bench.run(3.0)
+    last = bench.history.commands[-1]
+    assert last.engine_fraction[4] == 0.0
+    reborn = Throttle(mission())
+    reborn.restore({"throttle_command": last})
+    first = reborn.step(Tick(0, 0, 0), SILENCE)["throttle_command"]
+    assert first.engine_fraction.tolist() == last.engine_fraction.tolist()
+    assert first.assist_limit_n == last.assist_limit_n
+    assert first.main_limit_n == pytest.approx(last.main_limit_n, rel=1e-3)  # the gauge has not told the mass yet
+    fresh = Throttle(mission())
+    fresh.restore({})
+    assert fresh.step(Tick(0, 0, 0), SILENCE)["throttle_command"].assist_limit_n > last.assist_limit_n

@@ -92,6 +92,11 @@ class EngineMonitor:
         """Engines that burn though their valves are commanded shut."""
         return [watch.stuck_open for watch in self._watches]
 
+    def restore(self, fraction: Sequence[float], stuck_open: Sequence[bool]) -> None:
+        """Go on from what a former life had found; an engine that it gave up is tried again after the first wait."""
+        for watch, given, is_open in zip(self._watches, fraction, stuck_open, strict=True):
+            watch.fraction, watch.stuck_open, watch.until_s = given, is_open, self._time_s + watch.retry_s
+
     def command(self, main_on: bool, assist_on_s: Sequence[float], step_s: float) -> None:
         """Take in what was commanded for the tick just past."""
         self._time_s += step_s

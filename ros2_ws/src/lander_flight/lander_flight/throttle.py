@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import radians
 from operator import mul
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from lander_flight.ring_driver import RingDriver
 from lander_flight.throttle_inputs import Command, read_command, read_quaternion, read_rate, turned
 from lander_flight.throttle_parameters import ThrottleParameters
 from lander_runtime.config import ConfigError
-from lander_runtime.messages import GuidanceCommand, NavigationState, ThrottleCommand, stamp_ns
+from lander_runtime.messages import GuidanceCommand, Message, NavigationState, ThrottleCommand, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 ZERO: Vector = (0.0, 0.0, 0.0)
@@ -91,6 +92,14 @@ class Throttle(Subsystem):
         given = self._engines.fraction[0]
         self._main_thrust_n = given * force[2]
         self._main_torque_n_m = (given * x, given * y, given * z)
+
+    def restore(self, published: Mapping[str, Message]) -> None:
+        """Go on with the engines as they were found to be."""
+        last = published.get("throttle_command")
+        if last is not None:
+            self._engines.restore(last.engine_fraction.tolist(), last.engine_stuck_open.tolist())
+            self._ring.believe(self._engines.fraction[1:], self._engines.stuck_open[1:])
+            self._allocate()
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Valve times for the tick that begins now."""
