@@ -13,6 +13,7 @@ from lander_flight.heritage.reset_response import ResetResponse, ResetResponsePa
 from lander_flight.lander_state import NOTHING, Demand
 from lander_flight.navigation_parameters import NavigationParameters
 from lander_flight.range_gate import FrigorisGateParameters, Innovation, Verdict
+from lander_flight.throttle_parameters import ThrottleParameters
 from lander_runtime.config import ConfigError
 from lander_tools.campaign.fly_tasks import landings
 
@@ -90,6 +91,17 @@ def test_every_heritage_logic_resolves_and_differs_from_ours(name: str) -> None:
     assert heritage.scenario.logic == "heritage"
     assert heritage.documents != ours.documents
     assert heritage.scenario.faults == ours.scenario.faults
+
+
+@pytest.mark.parametrize("name", [name for name, scenario in landings().items() if scenario.heritage])
+def test_no_heritage_logic_has_our_responses_to_faults(name: str) -> None:
+    mission = resolve(name, 1, settings={"scenario.logic": "heritage"})
+    guidance = mission.part("guidance", GuidanceParameters)
+    assert guidance.doubt is None
+    assert guidance.abort is None
+    assert mission.part("navigation", NavigationParameters).acceleration is None
+    assert mission.part("throttle", ThrottleParameters).engines.samples > 10_000  # no engine is ever found out
+    assert not {"hazards", "trn"} & set(mission.scenario.members)
 
 
 def test_a_scenario_without_heritage_does_not_fly_it() -> None:
