@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan
+from math import inf
 
 from lander_flight.health_parameters import Band, Check
 from lander_runtime.messages import HealthStatus
@@ -25,7 +25,7 @@ def outside(value: float, band: Band | None) -> bool:
     if band is None:
         return False
     low, high = band
-    return isnan(value) or (low is not None and value < low) or (high is not None and value > high)
+    return not (-inf if low is None else low) <= value <= (inf if high is None else high)
 
 
 class Verdict:
