@@ -179,6 +179,21 @@ def test_a_node_that_was_lost_then_is_not_missed_now(flown: Path, tmp_path: Path
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.parametrize("fault", ["kind: restart, down_s: 0.5", "kind: hang, duration_s: 0.5"])
+def test_what_a_node_says_after_it_was_away_is_equal_too(tmp_path: Path, fault: str) -> None:
+    faults = ", ".join(
+        f"{{at_s: {at_s}, subject: {node}, {fault}}}" for at_s, node in ((1, "navigation"), (1.9, "throttle"))
+    )
+    folder = RunFolder(tmp_path)
+    folder.write_config(resolve("nominal", SEED, settings={"scenario.faults": f"[{faults}]"}).resolved())
+    fly(str(folder.config), SEED, record=folder.bag, stop_after_s=FLIGHT_S)
+    with FlightRecord(folder.path) as record:
+        mission = resolve(str(folder.config), SEED)
+        result = Replay(record, mission, flight_nodes(mission)).run()
+    assert result.ok, result
+    assert result.comparisons["navigation_state"].equal == len(result.ticks) - 25
+
+
 def _event() -> NodeEvent:
     from lander_runtime.messages import zeros
 

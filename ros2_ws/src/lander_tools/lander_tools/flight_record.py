@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,15 @@ from lander_tools.bag import Bag, BagError
 from lander_tools.recover import recover
 
 FOREVER = 1 << 62  # a tick that no run reaches
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Ticks [begin, end) without a node, and the number of the life that it came back with."""
+
+    begin: int
+    end: int = FOREVER
+    next_life: int = 0
 
 
 class FlightRecord:
@@ -49,7 +59,12 @@ class FlightRecord:
 
     def is_absent(self, node: str, tick: int) -> bool:
         """Whether a node took no part at a tick, as the record itself says."""
-        return any(begin <= tick < end for begin, end in self.absences.get(node, ()))
+        return any(absence.begin <= tick < absence.end for absence in self.absences.get(node, ()))
+
+    def absence_before(self, node: str, tick: int) -> Absence | None:
+        """The newest absence of a node that was over at a tick."""
+        over = [absence for absence in self.absences.get(node, ()) if absence.end <= tick]
+        return over[-1] if over else None
 
     def unknown_fields(self, topic: Topic) -> list[str]:
         """Fields that a topic's type has here and had not, or had otherwise, in the version that recorded it."""
@@ -126,16 +141,16 @@ class FlightRecord:
                     return ticks[:number]
         return ticks
 
-    def _absences(self) -> dict[str, list[tuple[int, int]]]:
-        """Ticks [from, until) without a node, from the events of its loss and return."""
-        absent: dict[str, list[tuple[int, int]]] = {}
+    def _absences(self) -> dict[str, list[Absence]]:
+        """Absences of each node in order, from the events of its loss and return."""
+        absent: dict[str, list[Absence]] = {}
         name = architecture().topics["node_events"].name
         for event in (self.bag.decode(name, data) for data in self._in_order("node_events")):
             spans = absent.setdefault(event.node, [])
             if event.kind == NodeEvent.LOST:
-                spans.append((int(event.from_tick), FOREVER))
+                spans.append(Absence(int(event.from_tick)))
             elif spans and event.kind == NodeEvent.JOINED:
-                spans[-1] = (spans[-1][0], int(event.from_tick))
+                spans[-1] = Absence(spans[-1].begin, int(event.from_tick), int(event.life))
         return absent
 
     def _in_order(self, key: str) -> Iterator[bytes]:

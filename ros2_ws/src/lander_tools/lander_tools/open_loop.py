@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lander_common.fault_plan import fault_plan
 from lander_common.mission import Mission
 from lander_runtime.architecture import EVENT, Node, Topic, architecture
-from lander_runtime.inbox import Inbox, InputQueue
+from lander_runtime.inbox import Inbox
+from lander_runtime.membership import CATCH_UP_TICKS
 from lander_runtime.messages import Message, encode
 from lander_runtime.subsystem import Tick, stamped
 from lander_tools.differences import ABSENT, FieldDifference, differences
-from lander_tools.flight_record import FlightRecord
+from lander_tools.flight_record import Absence, FlightRecord
 from lander_tools.in_process import subsystem
 
 FLIGHT_PACKAGE = "lander_flight"
@@ -94,6 +95,7 @@ class Replay:
         Raises ConfigError where the configuration is not one that the nodes can fly.
         """
         self._record = record
+        self._mission = mission
         self._tolerance = tolerance
         catalogue = architecture()
         reasons = {name: why_not(record, mission, catalogue.nodes[name]) for name in nodes}
@@ -103,10 +105,10 @@ class Replay:
         self.comparisons = {
             topic.key: OutputComparison(topic, seat.node.name) for seat in self._seats for topic in seat.node.outputs
         }
-        self._readers: dict[str, list[InputQueue]] = {}
+        self._readers: dict[str, list[_Seat]] = {}
         for seat in self._seats:
-            for key, queue in seat.inbox.queues.items():
-                self._readers.setdefault(key, []).append(queue)
+            for key in seat.inbox.queues:
+                self._readers.setdefault(key, []).append(seat)
 
     def run(self, observer: Replayed | None = None) -> ReplayResult:
         """Replay the whole record; `observer` is given every message that a node publishes now."""
@@ -116,6 +118,7 @@ class Replay:
             for seat in self._seats:
                 if seat.fit and self._takes_part(seat.node, tick):
                     try:
+                        self._come_back(seat, tick)
                         self._step(seat, tick, observer)
                     except (ArithmeticError, ValueError, LookupError) as error:
                         seat.fit = False
@@ -127,11 +130,40 @@ class Replay:
         return result
 
     def _feed(self, tick: Tick) -> None:
-        for key, queues in self._readers.items():
-            for data in self._record.of(key, tick.seq):
-                message = self._record.bag.decode(architecture().topics[key].name, data)
-                for queue in queues:
-                    queue.put(tick.seq, message)
+        for key, seats in self._readers.items():
+            for message in self._recorded(key, tick.seq):
+                for seat in seats:
+                    seat.inbox.queues[key].put(tick.seq, message)
+
+    def _recorded(self, key: str, seq: int) -> list[Message]:
+        name = architecture().topics[key].name
+        return [self._record.bag.decode(name, data) for data in self._record.of(key, seq)]
+
+    def _come_back(self, seat: _Seat, tick: Tick) -> None:
+        """A node that was away until now goes through what it missed, in silence; a new life does so from the last messages."""
+        away = self._record.absence_before(seat.node.name, tick.seq)
+        if away is None or away is seat.been_away:
+            return
+        seat.been_away, first = away, away.begin
+        if away.next_life != seat.life:
+            published = self._last_published(seat.node, away.begin)
+            first = max((message.tick for message in published.values()), default=-1) + 1
+            seat.live_again(self._mission, away.next_life, published)
+            for key, queue in seat.inbox.queues.items():
+                for seq in range(max(first, away.end - CATCH_UP_TICKS), tick.seq + 1):
+                    for message in self._recorded(key, seq):
+                        queue.put(seq, message)
+        for missed in self._record.ticks[max(first, away.end - CATCH_UP_TICKS) : away.end]:
+            if seat.node.is_due(missed.previous_ns, missed.stamp_ns):
+                seat.subsystem.step(missed, seat.inbox.advance(missed.seq, missed.stamp_ns))
+
+    def _last_published(self, node: Node, before: int) -> dict[str, Message]:
+        """The newest message of each output of a node from before a tick."""
+        newest = {
+            topic.key: max((seq for seq in self._record.messages.get(topic.key, ()) if seq < before), default=-1)
+            for topic in node.outputs
+        }
+        return {key: self._recorded(key, seq)[-1] for key, seq in newest.items() if seq >= 0}
 
     def _takes_part(self, node: Node, tick: Tick) -> bool:
         return node.is_due(tick.previous_ns, tick.stamp_ns) and not self._record.is_absent(node.name, tick.seq)
@@ -181,13 +213,21 @@ class Replay:
 
 
 class _Seat:
-    """A node that is replayed."""
+    """A node that is replayed, through all its lives."""
 
     def __init__(self, name: str, mission: Mission) -> None:
         self.node = architecture().nodes[name]
-        self.inbox = Inbox(self.node, plan=fault_plan(mission))
-        self.subsystem = subsystem(name, mission)
         self.fit = True  # has not broken down
+        self.been_away: Absence | None = None  # the newest of its absences that it has come back from
+        self.live_again(mission, 0, {})
+
+    def live_again(self, mission: Mission, life: int, published: Mapping[str, Message]) -> None:
+        """Begin a life, which goes on from what the former one published."""
+        self.life = life
+        self.inbox = Inbox(self.node, plan=fault_plan(mission))
+        self.subsystem = subsystem(self.node.name, mission)
+        if life:
+            self.subsystem.restore(published)
 
 
 def flight_nodes(mission: Mission) -> list[str]:
