@@ -9,10 +9,11 @@ import pytest
 from terrain_samples import mare as mare_under
 from terrain_samples import only
 
+from lander_common.reflectance import lommel_seeliger_share, lunar_lambert
 from lander_common.sun import direction_from_angles
 from lander_terrain import arrays, surface
 from lander_terrain.lit_tiles import APRON, HEIGHT, LIGHT, SIZE, TILE, LitTiles
-from lander_terrain.photometry import brightness, brightness_grid, lommel_seeliger_share, lunar_lambert
+from lander_terrain.photometry import brightness, brightness_grid
 from lander_terrain.sunlight import local_sun
 from lander_terrain.terrain import Terrain
 

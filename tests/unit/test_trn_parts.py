@@ -138,10 +138,13 @@ def test_slopes_away_from_the_sun_are_dark() -> None:
 def test_a_map_lit_anew_is_the_map_under_the_other_sun() -> None:
     ground, albedo = Ground.fractal(5, cells=128), 0.5 + np.random.default_rng(6).random((128, 128))
     heights = ground.heights.astype(np.float32)
-    then, now = (shade(heights, 20.0, sun_towards(*s), STRAIGHT_DOWN) for s in ((50.0, 200.0), (15.0, 100.0)))
+    suns = sun_towards(50.0, 200.0), sun_towards(15.0, 100.0)
+    then, now = (shade(heights, 20.0, sun, STRAIGHT_DOWN) for sun in suns)
     lit = then > 0.02
     np.testing.assert_allclose(
-        relight((albedo * then).astype(np.float32), then, now)[lit], (albedo * now)[lit], rtol=1e-4
+        relight((albedo * then).astype(np.float32), heights, 20.0, *suns, STRAIGHT_DOWN)[lit],
+        (albedo * now)[lit],
+        rtol=1e-4,
     )
 
 

@@ -101,10 +101,11 @@ def camera_geometry(mission: Mission) -> CameraGeometry:
     return mission.part("camera", _Known).geometry
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def project(lens: Array, x: float, y: float, z: float) -> tuple[float, float]:
     """Pixel (u, v) of a point in camera_optical with z > 0."""
-    a, b = x / z, y / z
+    inverse = 1.0 / z
+    a, b = x * inverse, y * inverse
     r2 = a * a + b * b
     stretch = lens[FOCAL] * (1.0 + r2 * (lens[K1] + r2 * lens[K2]))
     return lens[CENTRE_U] + stretch * a, lens[CENTRE_V] + stretch * b

@@ -84,6 +84,9 @@ def _best(place: Array, shift: Array, tolerance: float, largest_stretch: float) 
                 if residual <= tolerance * tolerance:
                     gathered += 1
                     left += residual
+                possible = gathered + count - 1 - k
+                if possible < most or (possible == most and left >= least):
+                    break  # the rest cannot make it the best
             if gathered > most or (gathered == most and left < least):
                 most, least = gathered, left
                 for k in range(count):

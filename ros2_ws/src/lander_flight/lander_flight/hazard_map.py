@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate, gaussian_filter
 
 from lander_common.landing_risk import over_ellipse, steep_risk
+from lander_common.reflectance import phase_share
 from lander_flight.hazards_parameters import HazardsParameters
-from lander_flight.map_window import lunar_share
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Light:
 
     def slope(self, relative: Array) -> Array:
         """Rise towards the Sun (tangent) of ground so many times as bright as level ground; in shadow, that of its edge."""
-        share, emission = lunar_share(float(self.sun @ self.view)), float(self.view[2])
+        share, emission = phase_share(float(self.sun @ self.view)), float(self.view[2])
         brightness = share * 2.0 * _STATIONS / (_STATIONS + emission) + (1.0 - share) * _STATIONS
         level = np.interp(self.sun[2], _STATIONS, brightness)
         incidence = np.interp(relative * level, brightness, _STATIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -17,10 +18,12 @@ from lander_common.image_map import (
     SUN_ELEVATION,
     ImageMap,
     covers,
+    image_height,
+    image_tile,
     tile_brightness,
     tile_height,
 )
-from lander_flight.map_window import Picture, Window, relight, shade
+from lander_flight.map_window import Picture, Window, relight
 
 Array = NDArray[np.float64]
 
@@ -39,6 +42,18 @@ class MapView:
         """Share of the window that the zone covers."""
         return float(np.mean(np.isfinite(self.heights)))
 
+    def halved(self) -> MapView:
+        """The same, at half of the resolution."""
+        half = self.window.cells // 2
+        even = slice(0, 2 * half)
+        corner = self.window.place(np.array(0.5), np.array(0.5))
+        window = Window(float(corner[0]), float(corner[1]), half, 2.0 * self.window.posting_m)
+        expected, heights = (
+            np.asarray(cv2.resize(picture[even, even], (half, half), interpolation=cv2.INTER_AREA), np.float32)
+            for picture in (self.expected, self.heights)
+        )
+        return MapView(window, expected, heights, self.zone)
+
 
 class MapReader:
     """Reads windows of an image map."""
@@ -49,12 +64,12 @@ class MapReader:
 
     def zone(self, e: float, n: float, resolution_m: float) -> Array | None:
         """The row of the table that suits a resolution at a place; None beyond the map."""
-        tile = int(self._map.sample(e, n, resolution_m).tiles)
+        tile = image_tile(self._map.table, e, n, resolution_m)
         return None if tile == NO_TILE else self._map.table[tile]
 
     def height(self, e: float, n: float, resolution_m: float) -> float:
         """Height, m; NaN beyond the map."""
-        return float(self._map.sample(e, n, resolution_m).heights_m)
+        return float(image_height(self._map.table, self._map.heights, e, n, resolution_m))
 
     def read(self, window: Window, zone: Array, view: Array, R_site_map: Array) -> MapView:
         """A window lit by the Sun of now, seen along `view` (unit, to the camera, along the axes of the map).
@@ -65,9 +80,8 @@ class MapReader:
         brightness, heights = read_zone(
             self._map.table, self._map.pixels, self._map.heights, float(zone[SPACING]), *placed
         )
-        now = shade(heights, window.posting_m, R_site_map.T @ self._sun_site, view)
-        then = shade(heights, window.posting_m, _sun_then(zone), np.array([0.0, 0.0, 1.0]))
-        return MapView(window, relight(brightness, then, now), heights, zone)
+        suns = _sun_then(zone), R_site_map.T @ self._sun_site
+        return MapView(window, relight(brightness, heights, window.posting_m, *suns, view), heights, zone)
 
 
 @njit(cache=True)

@@ -15,11 +15,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lander_common.camera_geometry import project
+from lander_common.reflectance import grid_slope, lunar_lambert, phase_share
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
 
 _DARKEST = 0.02  # of the shading under the Sun of the survey, below which it says nothing of the albedo
+
+_PIECE = 16  # cells of a row
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def site_point(e: float, n: float, h: float, radius: float) -> tuple[float, floa
     return across * e, across * n, outward * cos(angle) - radius
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def rectify(
     image: Picture,
     level: int,
@@ -84,70 +87,116 @@ def rectify(
 ) -> Picture:
     """Brightness that the image shows at each cell of a window; NaN where it does not reach.
 
-    `image`: averaged over `level` x `level` pixels, so that its pixels are about as large as the cells.
+    `image`: averaged over `level` x `level` pixels, so that its pixels are about as large as the cells. Between every
+    sixteenth cell the sphere is taken for straight, which is wrong by 16^2 / 8 R posting^2: a thousandth of a cell at 50 m.
     """
     rows, columns = heights.shape
     high, wide = image.shape
+    share = 1.0 / level
     found = np.full((rows, columns), np.float32(np.nan))
-    R = R_site_optical
+    foot, lift = (
+        np.empty((2, 3)),
+        np.empty((2, 3)),
+    )  # of both ends of a piece of a row: at height 0, and per metre above
     for i in range(rows):
         n = north + posting * i
-        for j in range(columns):
-            x, y, z = site_point(east + posting * j, n, heights[i, j], radius)
-            x, y, z = x - r_site[0], y - r_site[1], z - r_site[2]
-            ahead = R[0, 2] * x + R[1, 2] * y + R[2, 2] * z
-            if not ahead > 0.0:
-                continue
-            right = R[0, 0] * x + R[1, 0] * y + R[2, 0] * z
-            down = R[0, 1] * x + R[1, 1] * y + R[2, 1] * z
-            if right * right + down * down > ahead * ahead:  # beyond 45 deg, where the distortion is not calibrated
-                continue
-            u, v = project(lens, right, down, ahead)
-            u, v = (u + 0.5) / level - 0.5, (v + 0.5) / level - 0.5
-            if u < 0.0 or v < 0.0 or u >= wide - 1 or v >= high - 1:
-                continue
-            a, b = int(u), int(v)
-            fu, fv = u - a, v - b
-            upper = image[b, a] * (1.0 - fu) + image[b, a + 1] * fu
-            lower = image[b + 1, a] * (1.0 - fu) + image[b + 1, a + 1] * fu
-            found[i, j] = upper * (1.0 - fv) + lower * fv
+        _in_camera(east, n, radius, r_site, R_site_optical, foot[1], lift[1])
+        for first in range(0, columns, _PIECE):
+            foot[0], lift[0] = foot[1], lift[1]
+            _in_camera(east + posting * (first + _PIECE), n, radius, r_site, R_site_optical, foot[1], lift[1])
+            for j in range(first, min(first + _PIECE, columns)):
+                s, h = (j - first) / _PIECE, heights[i, j]
+                ahead = _along(foot, lift, 2, s, h)
+                if not ahead > 0.0:
+                    continue
+                right, down = _along(foot, lift, 0, s, h), _along(foot, lift, 1, s, h)
+                if right * right + down * down > ahead * ahead:  # beyond 45 deg, where the distortion is not calibrated
+                    continue
+                u, v = project(lens, right, down, ahead)
+                u, v = (u + 0.5) * share - 0.5, (v + 0.5) * share - 0.5
+                if u < 0.0 or v < 0.0 or u >= wide - 1 or v >= high - 1:
+                    continue
+                a, b = int(u), int(v)
+                fu, fv = u - a, v - b
+                upper = image[b, a] * (1.0 - fu) + image[b, a + 1] * fu
+                lower = image[b + 1, a] * (1.0 - fu) + image[b + 1, a + 1] * fu
+                found[i, j] = upper * (1.0 - fv) + lower * fv
     return found
 
 
 @njit(cache=True)
+def _in_camera(
+    e: float, n: float, radius: float, r_site: Array, R_site_optical: Array, foot: Array, lift: Array
+) -> None:
+    """Fill with a place of the map at height 0, m in camera_optical, and with its way up, unit."""
+    x, y, z = site_point(e, n, 0.0, radius)
+    up = x / radius, y / radius, (z + radius) / radius
+    away = x - r_site[0], y - r_site[1], z - r_site[2]
+    for axis in range(3):
+        a, b, c = R_site_optical[0, axis], R_site_optical[1, axis], R_site_optical[2, axis]
+        foot[axis] = a * away[0] + b * away[1] + c * away[2]
+        lift[axis] = a * up[0] + b * up[1] + c * up[2]
+
+
+@njit(cache=True)
+def _along(foot: Array, lift: Array, axis: int, s: float, h: float) -> float:
+    """Coordinate of a point between two places of the map, at a height above it."""
+    low = foot[0, axis] + s * (foot[1, axis] - foot[0, axis])
+    return float(low + h * (lift[0, axis] + s * (lift[1, axis] - lift[0, axis])))
+
+
+@njit(cache=True, error_model="numpy")
 def shade(heights: Picture, posting: float, sun: Array, view: Array) -> Picture:
-    """Reflectance of a relief of unit albedo by the lunar-Lambert law (McEwen 1991), attached shadows included.
+    """Reflectance of a relief of unit albedo by the lunar-Lambert law, attached shadows included.
 
     `sun`, `view`: unit vectors towards the Sun and the camera, along the axes of the map (east, north, up).
     """
-    rows, columns = heights.shape
-    share = lunar_share(sun[0] * view[0] + sun[1] * view[1] + sun[2] * view[2])
-    lit = np.zeros((rows, columns), np.float32)
-    for i in range(rows):
-        south, north = max(i - 1, 0), min(i + 1, rows - 1)
-        for j in range(columns):
-            west, east = max(j - 1, 0), min(j + 1, columns - 1)
-            p = (heights[i, east] - heights[i, west]) / ((east - west) * posting)
-            q = (heights[north, j] - heights[south, j]) / ((north - south) * posting)
-            scale = 1.0 / sqrt(1.0 + p * p + q * q)
-            incidence = (sun[2] - p * sun[0] - q * sun[1]) * scale
-            emission = (view[2] - p * view[0] - q * view[1]) * scale
-            if incidence > 0.0 and emission > 0.0:
-                lit[i, j] = share * 2.0 * incidence / (incidence + emission) + (1.0 - share) * incidence
+    lit = np.zeros(heights.shape, np.float32)
+    share = phase_share(_dot(sun, view))
+    for i in range(heights.shape[0]):
+        for j in range(heights.shape[1]):
+            lit[i, j] = _lit(*grid_slope(heights, i, j, posting), sun, view, share)
     return lit
 
 
 @njit(cache=True)
-def lunar_share(cosine: float) -> float:
-    """Weight of the Lommel-Seeliger term at a phase angle (McEwen 1996: a cubic in degrees)."""
-    g = np.degrees(np.arccos(min(1.0, max(-1.0, cosine))))
-    return min(1.0, max(0.0, 1.0 + g * (-0.019 + g * (0.242e-3 - g * 1.46e-6))))
+def _dot(a: Array, b: Array) -> float:
+    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
-def relight(brightness: Picture, then: Picture, now: Picture) -> Picture:
-    """The map's picture, taken under one shading, under another: where the survey was dark, the albedo of its surroundings."""
-    known = then > _DARKEST
-    if not known.any():
-        return now
-    albedo = brightness / np.maximum(then, np.float32(_DARKEST))
-    return np.asarray(now * np.where(known, albedo, albedo[known].mean()), np.float32)
+@njit(cache=True, error_model="numpy")
+def _lit(p: float, q: float, sun: Array, view: Array, share: float) -> float:
+    """Reflectance of a slope (tangents to east and north); 0 beyond the map, where it is NaN."""
+    scale = 1.0 / sqrt(1.0 + p * p + q * q)
+    incidence = (sun[2] - p * sun[0] - q * sun[1]) * scale
+    emission = (view[2] - p * view[0] - q * view[1]) * scale
+    return lunar_lambert(incidence, emission, share) if incidence > 0.0 and emission > 0.0 else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def relight(
+    brightness: Picture, heights: Picture, posting: float, sun_then: Array, sun_now: Array, view: Array
+) -> Picture:
+    """The map's picture, taken from straight above under one Sun, as seen along `view` under another; Suns and view as in `shade`.
+
+    Where the survey was dark, the albedo is that of the surroundings.
+    """
+    rows, columns = heights.shape
+    above = np.array([0.0, 0.0, 1.0])
+    share_then, share_now = phase_share(sun_then[2]), phase_share(_dot(sun_now, view))
+    lit, albedo = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    total, known = 0.0, 0
+    for i in range(rows):
+        for j in range(columns):
+            p, q = grid_slope(heights, i, j, posting)
+            then = _lit(p, q, sun_then, above, share_then)
+            lit[i, j] = _lit(p, q, sun_now, view, share_now)
+            albedo[i, j] = brightness[i, j] / then if then > _DARKEST else np.nan
+            if then > _DARKEST:
+                total += albedo[i, j]
+                known += 1
+    mean = total / known if known else 1.0
+    for i in range(rows):
+        for j in range(columns):
+            lit[i, j] *= mean if np.isnan(albedo[i, j]) else albedo[i, j]
+    return lit

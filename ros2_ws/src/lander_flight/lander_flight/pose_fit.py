@@ -113,8 +113,9 @@ def _normal(
     size = np.sqrt(np.sum(residuals**2, axis=1))
     sigma = max(least_sigma_px, float(np.median(size)) / _MEDIAN_RAYLEIGH)
     weight = np.minimum(1.0, _HUBER * sigma / np.maximum(size, 1e-12)) / sigma**2
-    information = np.einsum("kia,kib,k->ab", rows, rows, weight)
-    return residuals, information, np.einsum("kia,ki,k->a", rows, residuals, weight)
+    stacked, twice = rows.reshape(-1, 6), np.repeat(weight, 2)
+    weighted = (stacked * twice[:, None]).T
+    return residuals, weighted @ stacked, weighted @ residuals.ravel()
 
 
 def rotation(vector: Array) -> Array:

@@ -92,8 +92,16 @@ class TrnMatcher:
         self._limits = Limits(patches.least_contrast, patches.least_score, patches.least_lead)
 
     def track(self, image: Image, expected: Expectation) -> Sighting:
-        """A fix near the predicted pose."""
-        return self._look_closely(Pyramid(image), expected, self._parameters.patches.reach_cells)
+        """A fix near the predicted pose: a look at half of the resolution, then a close one; a wide one where that fails."""
+        pyramid, view = Pyramid(image), self._view(expected.pose)
+        reach = self._parameters.patches.reach_cells
+        if view is not None and view.window.cells >= 2 * self._parameters.window.least_cells:
+            halved = self._look(pyramid, expected, reach // 2, view.halved())
+            if halved.outcome is Outcome.FIX and halved.fit is not None:
+                sighting = self._refined(pyramid, expected, halved.fit.steady, view)
+                if sighting.outcome is Outcome.FIX:
+                    return sighting
+        return self._look_closely(pyramid, expected, reach, view)
 
     def acquire(self, image: Image, expected: Expectation) -> Sighting:
         """A fix anywhere within the uncertainty: the view as a whole is searched for, then looked at closely."""
@@ -199,17 +207,29 @@ class TrnMatcher:
 
     # Tracking
 
-    def _look_closely(self, pyramid: Pyramid, expected: Expectation, reach: int) -> Sighting:
+    def _look_closely(
+        self, pyramid: Pyramid, expected: Expectation, reach: int, view: MapView | None = None
+    ) -> Sighting:
         """Patches within reach of where they are expected, twice: the second time about the pose that the first gave."""
-        first = self._look(pyramid, expected, reach)
-        if first.outcome is not Outcome.FIX or first.fit is None:
+        first = self._look(pyramid, expected, reach, view or self._view(expected.pose))
+        if first.outcome is not Outcome.FIX or first.fit is None or first.view is None:
             return first
-        pose = first.fit.steady
-        second = self._look(pyramid, replace(expected, pose=pose), self._parameters.patches.refine_cells, first.view)
-        return self._checked(second, expected)
+        return self._refined(pyramid, expected, first.fit.steady, first.view)
 
-    def _look(self, pyramid: Pyramid, expected: Expectation, reach: int, view: MapView | None = None) -> Sighting:
-        view = view or self._view(expected.pose)
+    def _refined(self, pyramid: Pyramid, expected: Expectation, pose: CameraPose, view: MapView) -> Sighting:
+        """A look with a narrow search about a pose that is nearly right."""
+        again, reach = replace(expected, pose=pose), self._parameters.patches.refine_cells
+        return self._checked(self._look(pyramid, again, reach, view, self._map_errors(view)), expected)
+
+    def _look(
+        self,
+        pyramid: Pyramid,
+        expected: Expectation,
+        reach: int,
+        view: MapView | None,
+        errors: MapErrors | None = None,
+    ) -> Sighting:
+        """Patches, agreement and fit; `errors` of the map go into the covariance of a fix that is to be used."""
         if view is None or view.covered < 0.5:
             return Sighting(Outcome.OFF_MAP)
         seen = self._rectify(pyramid, expected.pose, view.window, view.heights)
@@ -224,9 +244,11 @@ class TrnMatcher:
         place = np.stack([matches.row, matches.column], axis=1)
         shift = np.stack([matches.shift_row, matches.shift_column], axis=1)
         agreement = agree(place, shift, a.tolerance_cells, a.largest_stretch, reach)
-        return self._fit(view, matches, agreement, expected)
+        return self._fit(view, matches, agreement, expected, errors)
 
-    def _fit(self, view: MapView, matches: Matches, agreement: Agreement, expected: Expectation) -> Sighting:
+    def _fit(
+        self, view: MapView, matches: Matches, agreement: Agreement, expected: Expectation, errors: MapErrors | None
+    ) -> Sighting:
         a = self._parameters.agreement
         points, pixels = self._correspondences(view, matches, expected.pose)
         outcome = Outcome.FIX
@@ -254,7 +276,7 @@ class TrnMatcher:
             self._lens,
             expected.pose,
             expected.turn_rad,
-            self._map_errors(view),
+            errors,
         )
         residuals = pixels - self._project(points, fit.pose)
         e, n = view.window.place(matches.row[k], matches.column[k])

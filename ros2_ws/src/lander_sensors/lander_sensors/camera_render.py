@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lander_common.camera_geometry import FOCAL, direction
+from lander_common.reflectance import lunar_lambert
 from lander_terrain.geometry import site_to_map
 from lander_terrain.jit import jit
 from lander_terrain.lit_tiles import (
@@ -27,7 +28,7 @@ from lander_terrain.lit_tiles import (
     tile_light,
     tile_slopes,
 )
-from lander_terrain.photometry import lunar_lambert, phase_terms
+from lander_terrain.photometry import phase_terms
 from lander_terrain.sunlight import to_local
 
 Array = NDArray[np.float64]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,9 @@ Image = NDArray[np.float32]
 
 _FINEST_M = 0.125  # spacing of the finest samples of the ground: an image from below 50 m resolves more than is there
 _LEVELS = 12  # to 256 m
-_TILES = 64  # kept: three times as many as a frame looks at
+_TILES = (
+    320  # kept, 0.5 MB each: about as many as a descent looks at, so that the next flight in this process finds them
+)
 _CLEARANCE_M = 0.1  # of the camera over the level to which rays are traced, at least
 
 
@@ -32,6 +35,12 @@ class CameraPose:
     w_optical: Array  # rad/s, shape (3,)
 
 
+@lru_cache(maxsize=1)
+def sunlit(terrain: Terrain, sun_site: tuple[float, float, float]) -> LitTiles:
+    """The tiles that all views of a terrain under a Sun share. What they show depends on nobody's way there."""
+    return LitTiles(terrain, np.array(sun_site), _FINEST_M, _LEVELS, _TILES)
+
+
 class CameraView:
     """Renders frames over a terrain under a Sun."""
 
@@ -40,7 +49,8 @@ class CameraView:
         self._terrain = terrain
         self._sun_site = sun_site
         self._lens = lens
-        self._tiles = LitTiles(terrain, sun_site, _FINEST_M, _LEVELS, _TILES)
+        x, y, z = sun_site.tolist()
+        self._tiles = sunlit(terrain, (x, y, z))
         self._image = np.empty((lens.height_px, lens.width_px), np.float32)
 
     def frame(self, pose: CameraPose, exposure_s: float) -> Image:

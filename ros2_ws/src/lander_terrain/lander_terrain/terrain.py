@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from hashlib import sha256
 from math import log, sqrt
 from statistics import NormalDist
 
@@ -41,6 +43,20 @@ class Terrain:
     def __init__(self, data: TerrainData, rock_field: RockField | None) -> None:
         self.data = data  # what the functions of `surface` and `rays` take, for use inside numba code
         self.rock_field = rock_field
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for terrains that are the same everywhere."""
+        digest = sha256(repr(self.rock_field).encode())
+        for numbers in self.data:
+            digest.update(repr(np.shape(numbers)).encode() + np.asarray(numbers).tobytes())
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Terrain) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     @classmethod
     def build(cls, parameters: TerrainParameters, site: SitePose, seed: int) -> Terrain:
