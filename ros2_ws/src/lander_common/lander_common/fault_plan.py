@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from lander_common.faults.base import SECOND_NS, Fault
+from lander_common.faults.base import Fault
 from lander_common.faults.process import TOPIC_KINDS, Hang, Kill, Restart, Slow
 from lander_common.mission import Mission
 from lander_runtime.architecture import architecture
 from lander_runtime.faults import FaultPlan, Outage, TopicFault, TopicKind
+from lander_runtime.messages import NANOSECONDS
 
 
 def fault_plan(mission: Mission) -> FaultPlan:
@@ -59,4 +60,4 @@ def _end_ns(fault: Fault) -> int | None:
 
 
 def _ns(seconds: float) -> int:
-    return round(seconds * SECOND_NS)
+    return round(seconds * NANOSECONDS)

@@ -12,8 +12,8 @@ from lander_common.mission import Mission
 from lander_flight.health_monitors import LeakMonitor, PropellantMonitor, RangeMonitor, SilenceMonitor, ThrustMonitor
 from lander_flight.health_quantities import QUANTITIES, Quantity, Situation
 from lander_flight.health_table import AGES, declared_ages_s, parameters
-from lander_flight.health_verdict import ERROR, NANOSECONDS, OK, STALE, Verdict, worst
-from lander_runtime.messages import GuidanceCommand, HealthStatus, Message, stamp_ns
+from lander_flight.health_verdict import ERROR, OK, STALE, Verdict, worst
+from lander_runtime.messages import NANOSECONDS, GuidanceCommand, HealthStatus, Message, stamp_ns
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 ABORT = "abort"  # the response that is advised to guidance

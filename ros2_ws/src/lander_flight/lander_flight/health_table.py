@@ -9,6 +9,7 @@ from lander_flight.health_parameters import Band, HealthParameters
 from lander_flight.health_quantities import QUANTITIES
 from lander_runtime.architecture import architecture
 from lander_runtime.config import ConfigError, did_you_mean
+from lander_runtime.messages import NANOSECONDS
 
 AGES = {
     "imu_age": "imu_increments",
@@ -18,7 +19,6 @@ AGES = {
     "throttle_age": "throttle_command",
     "telemetry_age": "vehicle_telemetry",
 }
-_NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class CheckRow:
 def declared_ages_s() -> dict[str, float]:
     """Oldest age that each input of health accepts, s; infinity where it takes any."""
     ports = architecture().nodes["health"].inputs
-    return {p.topic.key: float("inf") if p.max_age_ns is None else p.max_age_ns / _NANOSECONDS for p in ports}
+    return {p.topic.key: float("inf") if p.max_age_ns is None else p.max_age_ns / NANOSECONDS for p in ports}
 
 
 def parameters(mission: Mission) -> HealthParameters:

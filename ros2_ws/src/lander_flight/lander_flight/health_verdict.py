@@ -5,14 +5,13 @@ from __future__ import annotations
 from math import inf
 
 from lander_flight.health_parameters import Band, Check
-from lander_runtime.messages import HealthStatus
+from lander_runtime.messages import NANOSECONDS, HealthStatus
 
 OK: int = HealthStatus.OK
 WARN: int = HealthStatus.WARN
 ERROR: int = HealthStatus.ERROR
 STALE: int = HealthStatus.STALE
 _RANK = {OK: 0, WARN: 1, STALE: 2, ERROR: 3}  # what is known to be wrong outranks what is not known
-NANOSECONDS = 1_000_000_000
 
 
 def worst(verdicts: list[int]) -> int:

@@ -19,8 +19,7 @@ from rclpy.node import Node as RosNode
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from lander_runtime.architecture import QosProfile, Topic
-
-_NANOSECONDS = 1_000_000_000
+from lander_runtime.messages import NANOSECONDS
 
 
 class OwnLoop(CallbackGroup):
@@ -101,7 +100,7 @@ class Link:
         self._wait_set.clear_entities()
         for key in keys:
             self._wait_set.add_subscription(self._subscriptions[key].handle)
-        self._wait_set.wait(int(timeout_s * _NANOSECONDS))
+        self._wait_set.wait(int(timeout_s * NANOSECONDS))
 
     def subscriber_count(self, key: str) -> int:
         """Subscribers that a publisher has been matched with."""

@@ -14,7 +14,7 @@ from lander_runtime.architecture import Topic
 from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
 from lander_runtime.conductor import CREDIT_TICKS, RUN_RECORD_FILE, Conductor, RunRecord
 from lander_runtime.faults import Change
-from lander_runtime.messages import Message, NodeEvent, decode
+from lander_runtime.messages import NANOSECONDS, Message, NodeEvent, decode
 from lander_runtime.messages import Tick as TickMessage
 from lander_runtime.node_events import EPOCH
 from lander_runtime.process_agent import ProcessAgent
@@ -24,7 +24,6 @@ from lander_runtime.subsystem import Tick, TimeOwner
 _FIRST_TICKS = 100
 _NEWS_S = 1.0  # at most, until everybody has heard who is back
 _LOOK_S = 0.5  # wall clock, between looks at the processes where nobody waits for them
-_NANOSECONDS = 1_000_000_000
 
 
 class ConductorHost(Host):
@@ -134,7 +133,7 @@ class ConductorHost(Host):
         conductor = self.conductor
         self._surprises.add(name)
         comes_back = not self.catalogue.nodes[name].is_sink
-        lost = conductor.lose(name, cause, round(self.options.respawn_down_s * _NANOSECONDS) if comes_back else 0)
+        lost = conductor.lose(name, cause, round(self.options.respawn_down_s * NANOSECONDS) if comes_back else 0)
         self.get_logger().error(f"lost {name} at tick {lost.tick}, {lost.time_s:.2f} s: {cause}")
         self._tell(node_events.lost(name, lost.tick, conductor.lives[name], cause, planned=False))
 

@@ -7,9 +7,7 @@ from math import sqrt
 from lander_common.faults import rangefinder as faults
 from lander_common.faults.injection import Injection
 from lander_common.mission import Mission
-from lander_runtime.messages import Message, RangeMeasurement
-
-_SECOND_NS = 1_000_000_000
+from lander_runtime.messages import NANOSECONDS, Message, RangeMeasurement
 
 
 class RangefinderFaults:
@@ -34,7 +32,7 @@ class RangefinderFaults:
     def extra_latency_ns(self) -> int:
         """How much older the range is than the device says."""
         extra_s = sum(fault.extra_s for fault in self._faults() if isinstance(fault, faults.Latency))
-        return round(extra_s * _SECOND_NS)
+        return round(extra_s * NANOSECONDS)
 
     def spoil(self, measurement: Message) -> None:
         """Change a measurement into what the device says in its place."""

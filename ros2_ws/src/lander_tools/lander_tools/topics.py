@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lander_runtime.architecture import EVENT, EVERY_TICK, Architecture, Topic, architecture
+from lander_runtime.messages import NANOSECONDS
 
-_SECOND = 1_000_000_000  # ns
 _PIPED_WIDTH = 220  # columns, where the output goes into a file or another program
 # Topics of the runtime are published by the runtime inside the nodes, so no node declares them.
 _RUNTIME_PUBLISHERS = {"tick": "conductor", "tick_done": "members", "node_events": "conductor, members"}
@@ -44,8 +44,8 @@ def rate_text(topic: Topic) -> str:
         return "every tick"
     if topic.period_ns == EVENT:
         return "event"
-    hertz = _SECOND / topic.period_ns
-    return f"{hertz:g} Hz" if hertz >= 1.0 else f"every {topic.period_ns / _SECOND:g} s"
+    hertz = NANOSECONDS / topic.period_ns
+    return f"{hertz:g} Hz" if hertz >= 1.0 else f"every {topic.period_ns / NANOSECONDS:g} s"
 
 
 def subscribers_of(catalogue: Architecture, topic: Topic, sinks: bool = True) -> list[str]:

@@ -7,8 +7,7 @@ from typing import Any, get_args
 from pydantic import Field, model_validator
 
 from lander_runtime.config import Parameters
-
-SECOND_NS = 1_000_000_000
+from lander_runtime.messages import NANOSECONDS
 
 
 class Fault(Parameters):
@@ -32,7 +31,7 @@ class Fault(Parameters):
     def at_ns(self) -> int:
         """Stamp of the beginning; only where `at_s` is given."""
         assert self.at_s is not None
-        return round(self.at_s * SECOND_NS)
+        return round(self.at_s * NANOSECONDS)
 
 
 class TimedFault(Fault):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
-from lander_common.faults.base import SECOND_NS, Fault
+from lander_common.faults.base import Fault
+from lander_runtime.messages import NANOSECONDS
 from lander_runtime.rng import stream
 
 
@@ -16,7 +17,7 @@ class Injection:
         self.fault = fault
         self.random = stream(seed, f"fault/{index}/{fault.subject}/{fault.kind}")
         duration_s: float | None = getattr(fault, "duration_s", None)
-        self._duration_ns = None if duration_s is None else round(duration_s * SECOND_NS)
+        self._duration_ns = None if duration_s is None else round(duration_s * NANOSECONDS)
         self._below_m: float = getattr(fault, "below_m", None) or -inf
         self.began_ns: int | None = None if fault.at_s is None else fault.at_ns
 
