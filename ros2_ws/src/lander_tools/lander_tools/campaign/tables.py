@@ -22,6 +22,14 @@ COLUMNS = {
 }  # fields of Flight: heading and decimals
 
 
+NOTES = (
+    "A finding points to a fault when its row of the [table of faults](fdir.md#the-table) names the subject that has it; it points "
+    "elsewhere when none of the subjects that it names has a fault by then. A fault that is there from the start is found only "
+    "where its subject is used: a weak rangefinder from 8 km down, an engine at ignition. A flight is changed by a false alarm when "
+    "something was done about a finding before any fault had begun."
+)
+
+
 class Grid(NamedTuple):
     """A table as text."""
 
@@ -64,7 +72,7 @@ def of_scores(scores: Sequence[Score]) -> list[Grid]:
 
 def markdown(scores: Sequence[Score]) -> str:
     """All tables as a document, or to be put into one."""
-    return "\n\n".join(grid.markdown() for grid in of_scores(scores)) + "\n"
+    return "\n\n".join([*(grid.markdown() for grid in of_scores(scores)), NOTES]) + "\n"
 
 
 def _outcomes(scores: Sequence[Score]) -> Grid:
