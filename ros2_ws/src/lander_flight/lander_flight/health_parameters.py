@@ -27,7 +27,9 @@ class Check(Parameters):
     phases: tuple[Phase, ...]  # in which it applies; none named: in all
     reason: str  # why these limits
     fault: str  # what is said to be wrong
-    blames: tuple[str, ...]  # devices, nodes and topics one of which is then to blame; none: it says how the flight is
+    blames: tuple[
+        str, ...
+    ]  # devices, nodes or topics (or subject/kind) one of which is to blame; none: a state of the flight
     response: str  # what the flight software does about it: one of the responses
 
     @model_validator(mode="after")

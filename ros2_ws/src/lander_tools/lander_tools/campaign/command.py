@@ -68,7 +68,7 @@ def command(
         flights = [flight for flight in read_flights(out) if flight.task in wanted]
     except (ConfigError, FlightsError) as error:
         raise click.ClickException(str(error)) from None
-    _tell(flown, sorted(flights, key=lambda flight: flight.task), out)
+    _tell(sorted(flights, key=lambda flight: flight.task), out)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -102,9 +102,9 @@ def _tasks(flown: Mapping[str, Scenario], logics: Sequence[str], seeds: Sequence
     ]
 
 
-def _tell(flown: Mapping[str, Scenario], flights: Sequence[Flight], out: Path) -> None:
+def _tell(flights: Sequence[Flight], out: Path) -> None:
     """Print and write what came of the flights, which are sorted by what was flown."""
-    scores = score_all(flown, flights)
+    scores = score_all(flights)
     (out / "campaign.json").write_text(json.dumps([each.model_dump() for each in scores], indent=2) + "\n")
     (out / "campaign.md").write_text(markdown(scores), encoding="utf-8")
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 from statistics import median
 
@@ -17,7 +17,6 @@ from lander_tools.detections import Onset
 from lander_tools.verdict import Detection
 
 REPORT = "report"  # the response that changes nothing
-_Picker = Callable[[Flight, Detection, Mapping[str, Check]], bool]
 _Z = 1.959964  # two-sided 95 % of the normal distribution
 
 
@@ -79,23 +78,24 @@ def wilson(count: int, of: int) -> Share:
     return Share(count=count, of=of, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
-def score_all(scenarios: Mapping[str, Scenario], flights: Iterable[Flight]) -> list[Score]:
+def score_all(flights: Iterable[Flight]) -> list[Score]:
     """A score for each scenario and logic, in the order of the flights."""
     groups: dict[tuple[str, str], list[Flight]] = {}
     for flight in flights:
         groups.setdefault((flight.scenario, flight.logic), []).append(flight)
-    return [score(scenarios[name], group, _checks(group[0])) for (name, _), group in groups.items()]
+    return [_score_as_flown(group) for group in groups.values()]
 
 
-def _checks(flight: Flight) -> tuple[Check, ...]:
-    return mission_of(flight.task).part("health", HealthParameters).checks
+def _score_as_flown(flights: Sequence[Flight]) -> Score:
+    mission = mission_of(flights[0].task)
+    return score(mission.scenario, flights, mission.part("health", HealthParameters).checks)
 
 
 def score(scenario: Scenario, flights: Sequence[Flight], checks: Sequence[Check]) -> Score:
     """Sum up flights of one scenario with one logic; at least one. `checks`: the table of faults."""
-    rows = {check.name: check for check in checks}
+    blames = _Blames(scenario, checks)
     landed = [flight for flight in flights if flight.landed]
-    wrong, alarms = (_rows_of(flights, picked, rows) for picked in (_is_wrong, _is_alarm))
+    wrong, alarms = (_rows_of(flights, picked) for picked in (blames.is_wrong, _is_alarm))
     return Score(
         scenario=flights[0].scenario,
         logic=flights[0].logic,
@@ -105,11 +105,11 @@ def score(scenario: Scenario, flights: Sequence[Flight], checks: Sequence[Check]
         success=_share(flights, ("success",)),
         landed=_share(flights, ("success", "survivable")),
         declared=_share(flights, expected_outcomes(scenario, flights[0].logic)),
-        faults=tuple(_score_fault(number, scenario, flights, rows) for number in range(len(scenario.faults))),
+        faults=tuple(_score_fault(number, scenario, flights, blames) for number in range(len(scenario.faults))),
         wrong=wrong,
         alarms=alarms,
         disturbed=sum(
-            any(_is_alarm(flight, found, rows) and found.response != REPORT for found in flight.detections)
+            any(_is_alarm(flight, found) and found.response != REPORT for found in flight.detections)
             for flight in flights
         ),
         redesignations=dict(sorted(Counter(flight.redesignations for flight in flights).items())),
@@ -130,29 +130,42 @@ def _share(flights: Sequence[Flight], outcomes: Sequence[str]) -> Share:
     return wilson(sum(flight.outcome in outcomes for flight in flights), len(flights))
 
 
+class _Blames:
+    """What the rows of the table of faults point to, against the faults of a scenario."""
+
+    def __init__(self, scenario: Scenario, checks: Sequence[Check]) -> None:
+        self._faults = scenario.faults
+        self._rows = {check.name: frozenset(check.blames) for check in checks}
+
+    def point_to(self, found: Detection, onset: Onset) -> bool:
+        """Whether a finding names the subject of a fault, or the subject with the kind of the fault."""
+        fault = self._faults[onset.number]
+        return not self._rows[found.fault].isdisjoint((fault.subject, f"{fault.subject}/{fault.kind}"))
+
+    def is_wrong(self, flight: Flight, found: Detection) -> bool:
+        """Whether a finding points only to what has no fault, while something has."""
+        begun = _begun(flight, found)
+        blames_any = bool(self._rows[found.fault])
+        return blames_any and bool(begun) and not any(self.point_to(found, onset) for onset in begun)
+
+
 def _begun(flight: Flight, found: Detection) -> list[Onset]:
     return [onset for onset in flight.faults if onset.time_s <= found.time_s]
 
 
-def _is_wrong(flight: Flight, found: Detection, rows: Mapping[str, Check]) -> bool:
-    """Whether a finding points only to what has no fault, while something has."""
-    blamed, subjects = rows[found.fault].blames, {onset.subject for onset in _begun(flight, found)}
-    return bool(blamed and subjects) and subjects.isdisjoint(blamed)
-
-
-def _is_alarm(flight: Flight, found: Detection, _rows: Mapping[str, Check]) -> bool:
+def _is_alarm(flight: Flight, found: Detection) -> bool:
     return not _begun(flight, found)
 
 
-def _rows_of(flights: Sequence[Flight], picked: _Picker, rows: Mapping[str, Check]) -> dict[str, int]:
-    names = (found.fault for flight in flights for found in flight.detections if picked(flight, found, rows))
+def _rows_of(flights: Sequence[Flight], picked: Callable[[Flight, Detection], bool]) -> dict[str, int]:
+    names = (found.fault for flight in flights for found in flight.detections if picked(flight, found))
     return dict(Counter(names).most_common())
 
 
-def _score_fault(number: int, scenario: Scenario, flights: Sequence[Flight], rows: Mapping[str, Check]) -> FaultScore:
+def _score_fault(number: int, scenario: Scenario, flights: Sequence[Flight], blames: _Blames) -> FaultScore:
     fault = scenario.faults[number]
     onsets = [(flight, onset) for flight in flights for onset in flight.faults if onset.number == number]
-    firsts = [(flight, onset, found) for flight, onset in onsets if (found := _first_naming(flight, onset, rows))]
+    firsts = [(flight, onset, found) for flight, onset in onsets if (found := _first_naming(flight, onset, blames))]
     named = Counter((found.fault, found.response) for _, _, found in firsts)
     row, response = named.most_common(1)[0][0] if named else ("", "")
     latencies = [found.time_s - onset.time_s for _, onset, found in firsts]
@@ -168,6 +181,6 @@ def _score_fault(number: int, scenario: Scenario, flights: Sequence[Flight], row
     )
 
 
-def _first_naming(flight: Flight, onset: Onset, rows: Mapping[str, Check]) -> Detection | None:
+def _first_naming(flight: Flight, onset: Onset, blames: _Blames) -> Detection | None:
     after = (found for found in flight.detections if found.time_s >= onset.time_s)
-    return next((found for found in after if onset.subject in rows[found.fault].blames), None)
+    return next((found for found in after if blames.point_to(found, onset)), None)

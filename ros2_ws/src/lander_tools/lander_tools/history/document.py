@@ -37,7 +37,7 @@ def render(scenarios: Mapping[str, Scenario], flights: Sequence[Flight]) -> str:
         "Landed hard: within what the legs survive, beyond the limits of success. Ranges behind shares are 95 % score intervals.",
         *(_chapter(name, scenarios[name], flown[name]) for name in flown),
         "## All flights in numbers",
-        markdown(score_all(scenarios, (flight for each in flown.values() for flight in each))).rstrip(),
+        markdown(score_all(flight for each in flown.values() for flight in each)).rstrip(),
     ]
     return "\n\n".join(parts) + "\n"
 
