@@ -6,7 +6,8 @@ import multiprocessing
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +19,17 @@ from lander_runtime.faults import FaultPlan
 from lander_runtime.messages import GuidanceCommand, Message
 from lander_runtime.subsystem import Tick
 from lander_tools import verdict
+from lander_tools.bag import BagError
 from lander_tools.fly import fly
 from lander_tools.in_process import InProcessFlight
 from lander_tools.launch_runner import describe_status
+from lander_tools.recover import recover
 from lander_tools.verdict import VerdictError
 
 BY_RESPAWN = ("imu", "navigation", "guidance", "throttle")  # nodes without which nothing flies
-WITHOUT = ("rangefinder", "health", "payload_manager")  # nodes that the landing must do without
+WITHOUT = ("rangefinder", "camera", "trn", "health", "payload_manager")  # nodes that the landing must do without
+RECORDER = "recorder"  # a node over DDS only
+NOMINAL = "nominal"  # whose table of a transport needs no other name
 DOWN_S, HANG_S = 1.0, 2.0
 LOW_M = 200.0
 BEGIN, END = "<!-- table {} -->", "<!-- end of table -->"
@@ -56,14 +61,12 @@ class Case:
         }[self.kind]
 
 
-def cases() -> Iterator[Case]:
-    """All rows of the table."""
-    for node in BY_RESPAWN:
-        yield Case(node, "restart", f", down_s: {DOWN_S}")
-    for node in WITHOUT:
-        yield Case(node, "kill", "")
-    for node in (*BY_RESPAWN, *WITHOUT):
-        yield Case(node, "hang", f", duration_s: {HANG_S}")
+def cases(members: Collection[str]) -> list[Case]:
+    """The rows of the table for these members of a run."""
+    respawned = [Case(node, "restart", f", down_s: {DOWN_S}") for node in BY_RESPAWN]
+    dead = [Case(node, "kill", "") for node in (*WITHOUT, RECORDER)]
+    hung = [Case(node, "hang", f", duration_s: {HANG_S}") for node in (*BY_RESPAWN, *WITHOUT)]
+    return [case for case in (*respawned, *dead, *hung) if case.node in members]
 
 
 class Moments:
@@ -93,10 +96,10 @@ class Moments:
         }
 
 
-def ends_in_process(scenario: str, seed: int, times: Sequence[float]) -> dict[Case, list[str]]:
+def ends_in_process(scenario: str, seed: int, rows: Sequence[Case], times: Sequence[float]) -> dict[Case, list[str]]:
     """How each case ends at each moment. All branch off from one flight: a copy of this process flies each to its end."""
     flight = InProcessFlight(resolve(scenario, seed))
-    ends: dict[Case, list[str]] = {case: [] for case in cases()}
+    ends: dict[Case, list[str]] = {case: [] for case in rows}
     for at_s in times:
         while flight.tick.time_s < at_s - 1.0:
             flight.step()
@@ -104,6 +107,17 @@ def ends_in_process(scenario: str, seed: int, times: Sequence[float]) -> dict[Ca
             click.echo(f"{at_s:.0f} s: {case.node} {case.title}", err=True)
             found.append(_branch(flight, fault_plan(resolve(scenario, seed, settings=case.settings(at_s)))))
     return ends
+
+
+def ends_over_dds(
+    scenario: str, seed: int, rows: Sequence[Case], times: Sequence[float], how: Sequence[str], jobs: int
+) -> dict[Case, list[str]]:
+    """The same over DDS, so many flights at a time, each in processes and a DDS domain of its own."""
+    with ThreadPoolExecutor(jobs) as pool:
+        flights = {
+            case: [pool.submit(end_over_dds, scenario, seed, case, at_s, how) for at_s in times] for case in rows
+        }
+        return {case: [flight.result() for flight in row] for case, row in flights.items()}
 
 
 def _branch(flight: InProcessFlight, plan: FaultPlan) -> str:
@@ -125,19 +139,30 @@ def _fly_on(flight: InProcessFlight, plan: FaultPlan, told: multiprocessing.Simp
     told.put(_words(result.outcome, speeds if result.touched_down else None))
 
 
-def end_over_dds(scenario: str, seed: int, setting: str, how: Sequence[str]) -> str:
-    """How a flight with a setting ends over DDS; `how`: options of `./lander run`."""
+def end_over_dds(scenario: str, seed: int, case: Case, at_s: float, how: Sequence[str]) -> str:
+    """How a flight ends over DDS; `how`: options of `./lander run`."""
+    recorded = case.node == RECORDER
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        what = [scenario, "--seed", str(seed), "--set", setting, "--no-record", "--out", str(out), *how]
+        what = [scenario, "--seed", str(seed), "--set", f"scenario.faults={case.faults(at_s)}", "--out", str(out), *how]
+        what += ["--record" if recorded else "--no-record"]
         subprocess.run([sys.executable, "-m", "lander_tools.cli", "run", *what], capture_output=True, check=False)
         try:
             told = verdict.read(out / "verdict.json")
         except VerdictError as error:
             return str(error)
+        bag = _bag_until(out) if recorded else ""
     at = told.touchdown
     words = _words(told.outcome, (at.vertical_speed_m_s, at.horizontal_speed_m_s, at.miss_m) if at else None)
-    return words + (" (degraded)" if told.degraded else "")
+    return words + (" (degraded)" if told.degraded else "") + bag
+
+
+def _bag_until(run: Path) -> str:
+    """Up to when the bag of a run whose recorder was killed can be read."""
+    try:
+        return f"; bag readable up to {recover(run).end_s:.0f} s"
+    except BagError as error:
+        return f"; {error}"
 
 
 def _words(outcome: str, touchdown: tuple[float, float, float] | None) -> str:
@@ -147,8 +172,12 @@ def _words(outcome: str, touchdown: tuple[float, float, float] | None) -> str:
     return f"{outcome}: {down:.1f} m/s down, {across:.1f} across, {miss:.0f} m off"
 
 
-def table(scenario: str, seed: int, transport: str, rate: float) -> Iterator[str]:
-    """The lines of the table in Markdown."""
+def table(
+    scenario: str, seed: int, transport: str, rate: float, nodes: Collection[str] = (), jobs: int = 1
+) -> Iterator[str]:
+    """The lines of the table in Markdown; `nodes`: those of the rows, all if empty."""
+    members = [*resolve(scenario, seed).scenario.members, *([RECORDER] if transport != "in-process" else [])]
+    rows = [case for case in cases(members) if not nodes or case.node in nodes]
     moments = Moments()
     fly(scenario, seed, observers=[moments.observe])
     times = moments.found()
@@ -156,13 +185,13 @@ def table(scenario: str, seed: int, transport: str, rate: float) -> Iterator[str
     yield ""
     yield "| node | what happens | " + " | ".join(f"{name} ({at_s:.0f} s)" for name, at_s in times.items()) + " |"
     yield "|---|---|" + "---|" * len(times)
-    in_process = ends_in_process(scenario, seed, list(times.values())) if transport == "in-process" else {}
-    how = ["--transport", transport, *(["--rate", str(rate)] if transport == "wall-clock" else [])]
-    for case in cases():
-        ends = in_process.get(case) or [
-            end_over_dds(scenario, seed, f"scenario.faults={case.faults(at_s)}", how) for at_s in times.values()
-        ]
-        yield f"| {case.node} | {case.title} | " + " | ".join(ends) + " |"
+    if transport == "in-process":
+        ends = ends_in_process(scenario, seed, rows, list(times.values()))
+    else:
+        how = ["--transport", transport, *(["--rate", str(rate)] if transport == "wall-clock" else [])]
+        ends = ends_over_dds(scenario, seed, rows, list(times.values()), how, jobs)
+    for case in rows:
+        yield f"| {case.node} | {case.title} | " + " | ".join(ends[case]) + " |"
 
 
 def put_into(page: Path, name: str, lines: Sequence[str]) -> None:
@@ -176,18 +205,20 @@ def put_into(page: Path, name: str, lines: Sequence[str]) -> None:
 
 
 @click.command()
-@click.option("--scenario", default="nominal", show_default=True, metavar="NAME", help="What is flown.")
+@click.option("--scenario", default=NOMINAL, show_default=True, metavar="NAME", help="What is flown.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Seed of every random draw.")
 @click.option(
     "--transport", default="in-process", show_default=True, type=click.Choice(["in-process", "lockstep", "wall-clock"])
 )
 @click.option("--rate", default=1.0, show_default=True, type=click.FloatRange(min=0.1), help="Of the wall clock.")
+@click.option("--nodes", default="", metavar="NAMES", help="Of the rows, separated by commas. Default: all.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Flights at a time over DDS.")
 @click.option("--page", type=click.Path(path_type=Path, exists=True), help="A page whose table is replaced.")
-def command(scenario: str, seed: int, transport: str, rate: float, page: Path | None) -> None:
+def command(scenario: str, seed: int, transport: str, rate: float, nodes: str, jobs: int, page: Path | None) -> None:
     """Kill and hang each flight node at three moments of the landing, and print how each flight ends."""
     lines = []
-    for line in table(scenario, seed, transport, rate):
+    for line in table(scenario, seed, transport, rate, [name for name in nodes.split(",") if name], jobs):
         click.echo(line)
         lines.append(line)
     if page:
-        put_into(page, transport, lines)
+        put_into(page, transport if scenario == NOMINAL else f"{transport} {scenario}", lines)
