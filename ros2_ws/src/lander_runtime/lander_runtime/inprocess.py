@@ -45,7 +45,8 @@ class InProcessRun:
         for seat in self._seats.values():
             for key, queue in seat.inbox.queues.items():
                 self._readers[key].append(queue)
-        self._timetable = Timetable([change for change in plan.changes() if change.node in self._seats])
+        self._timetable = Timetable()
+        self.strike(plan)
         self._missed: deque[Tick] = deque(maxlen=CATCH_UP_TICKS)
         self._plan = plan
         self._renew = renew
@@ -55,7 +56,8 @@ class InProcessRun:
     def strike(self, plan: FaultPlan) -> None:
         """Add outages to those that were planned; for whoever tries several on the same flight."""
         for change in plan.changes():
-            self._timetable.add(change)
+            if change.node in self._seats:
+                self._timetable.add(change)
 
     def run(self) -> str:
         """Step until the time owner has finished; return the run digest."""

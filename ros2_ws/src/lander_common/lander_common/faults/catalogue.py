@@ -31,8 +31,9 @@ def catalogue() -> dict[str, dict[str, Model]]:
     for model in DEVICE_KINDS:
         table.setdefault(model.of_subject(), {})[model.of_kind()] = model
     for node in architecture().nodes.values():
-        if node.name != _WORLD and not node.is_sink:
-            table.setdefault(node.name, {}).update({model.of_kind(): model for model in process.NODE_KINDS})
+        if node.name != _WORLD:
+            kinds = (process.Kill,) if node.is_sink else process.NODE_KINDS  # the recorder does not come back
+            table.setdefault(node.name, {}).update({model.of_kind(): model for model in kinds})
     for topic in architecture().topics.values():
         if topic.role == "gating" and not topic.name.startswith("/sim/"):
             table.setdefault(topic.key, {}).update({model.of_kind(): model for model in process.TOPIC_KINDS})
