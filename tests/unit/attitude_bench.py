@@ -182,7 +182,9 @@ class Bench:
         """The truth, with noise on the rate."""
         message = blank("NavigationState")
         message.q_mci_body = self.q[[1, 2, 3, 0]]
-        message.w_mci_body = self.mean_w + self.errors.rate_noise_rad_s * self.noise.standard_normal(3)
+        message.w_mci_body = (
+            self.mean_w if self.seq else self.w
+        ) + self.errors.rate_noise_rad_s * self.noise.standard_normal(3)
         return self.stamped(message)
 
     def guidance(self) -> Any:

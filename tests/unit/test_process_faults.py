@@ -91,6 +91,7 @@ class Telltale(Stub):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.steps: list[int] = []
+        self.unheard: list[int] = []  # of these
         self.counted = 0.0
 
     def restore(self, published: dict[str, Message]) -> None:  # type: ignore[override]
@@ -98,6 +99,7 @@ class Telltale(Stub):
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         self.steps.append(tick.seq)
+        self.unheard += [] if self.heard else [tick.seq]
         self.counted += 1.0
         outputs = super().step(tick, inputs)
         outputs["imu_increments"].delta_v_body = (
@@ -128,6 +130,7 @@ def test_a_member_that_comes_back_goes_through_what_it_missed_in_silence(deadly:
     run, imus, published = fly(FaultPlan((outage("imu", 10, 20, deadly),)))
     assert published == [*range(10), *range(20, 40)]
     assert [seq for imu in imus for seq in imu.steps] == list(range(40))
+    assert imus[-1].unheard == list(range(10, 20))
     assert len(imus) == 1 + deadly
     assert imus[-1].counted == 40.0
     (lost,) = run.nodes_lost

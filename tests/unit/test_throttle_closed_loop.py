@@ -195,6 +195,18 @@ def test_the_rate_that_it_foresees_is_good_enough_to_fly_on_without_gyros(want: 
     assert bench.run(25.0).norm(20.0).max() < 0.1
 
 
+def test_engines_are_not_given_up_for_what_was_never_said() -> None:
+    """Two seconds are gone through in silence, with every chamber cold: commands of these were for nobody."""
+    bench = Bench(steady(BRAKING))
+    bench.run(5.0)
+    bench.throttle.heard = False
+    bench.chambers = lambda: np.zeros(len(bench.pressure))  # type: ignore[method-assign]
+    bench.run(7.0)
+    del bench.chambers
+    bench.throttle.heard = True
+    assert min(command.engine_fraction.min() for command in bench.run(10.0).commands) == 1.0
+
+
 class BlindBench(Bench):
     """A bench whose gyros are away for a while."""
 

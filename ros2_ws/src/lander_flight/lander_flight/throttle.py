@@ -76,6 +76,7 @@ class Throttle(Subsystem):
         self._safe: Command | None = None
         self._q_mci_body: Quaternion = IDENTITY
         self._navigation_ns: int | None = None
+        self._obeyed = True  # what was commanded went out
         self._main_on = False  # what was commanded for the tick that ends now: main engine, assist ring, RCS
         self._assist_on_s = self._ring.stop()
         self._rcs_on_s = self._rcs.closed_s
@@ -103,6 +104,9 @@ class Throttle(Subsystem):
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Valve times for the tick that begins now."""
+        if not self._obeyed:
+            self._nothing(GuidanceCommand.SAFE)
+        self._obeyed = self.heard
         if tick.step_ns:
             self._engines.command(self._main_on, self._assist_on_s, tick.step_s)
         self._take_telemetry(inputs)

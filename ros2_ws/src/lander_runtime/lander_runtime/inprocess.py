@@ -115,10 +115,11 @@ class InProcessRun:
             first = max((message.tick for message in seat.published.values()), default=-1) + 1
             begin = max(first, tick.seq - CATCH_UP_TICKS)
             self._exchange(seat.log, seat.live_again(self._renew(change.node), self._plan, begin))
+        seat.member.heard = False
         for missed in self._missed:
             if missed.seq >= first and seat.node.is_due(missed.previous_ns, missed.stamp_ns):
                 seat.member.step(missed, seat.inbox.advance(missed.seq, missed.stamp_ns))
-        seat.away_since = None
+        seat.member.heard, seat.away_since = True, None
         for missing in self.nodes_lost:
             if missing.node == change.node and missing.back_s is None:
                 missing.back_s = tick.time_s

@@ -137,7 +137,8 @@ class MemberHost(Host):
 
     def _step(self, tick: Tick) -> None:
         inputs = self._member.take(tick)
-        if not self._member.publishes(tick):  # a tick that this node missed
+        self.subsystem.heard = self._member.publishes(tick)
+        if not self.subsystem.heard:  # a tick that this node missed
             self.subsystem.step(tick, inputs)
             return
         self._stale += self._member.stale(tick, inputs)

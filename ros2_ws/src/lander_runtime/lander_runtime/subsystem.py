@@ -68,6 +68,7 @@ class Subsystem(ABC):
     """Base of every subsystem. `name` is its key in architecture.yaml."""
 
     name: ClassVar[str]
+    heard = True  # whether anybody hears what this step returns; not while ticks are gone through that were missed
 
     @property
     def node(self) -> Node:

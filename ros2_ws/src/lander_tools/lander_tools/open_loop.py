@@ -153,9 +153,11 @@ class Replay:
                 for seq in range(max(first, away.end - CATCH_UP_TICKS), tick.seq + 1):
                     for message in self._recorded(key, seq):
                         queue.put(seq, message)
+        seat.subsystem.heard = False
         for missed in self._record.ticks[max(first, away.end - CATCH_UP_TICKS) : away.end]:
             if seat.node.is_due(missed.previous_ns, missed.stamp_ns):
                 seat.subsystem.step(missed, seat.inbox.advance(missed.seq, missed.stamp_ns))
+        seat.subsystem.heard = True
 
     def _last_published(self, node: Node, before: int) -> dict[str, Message]:
         """The newest message of each output of a node from before a tick."""
