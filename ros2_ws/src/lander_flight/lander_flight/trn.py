@@ -25,6 +25,7 @@ from lander_flight.fix_update import rotation_matrix
 from lander_flight.image_motion import Frame, Motion, MotionMeter
 from lander_flight.map_reader import MapReader, accuracy
 from lander_flight.map_window import CameraPose
+from lander_flight.pose_fit import rotation
 from lander_flight.trn_matcher import Expectation, Outcome, Pyramid, Sighting, TrnMatcher
 from lander_flight.trn_parameters import TrnParameters
 from lander_runtime.messages import NANOSECONDS, Message, NavigationState, TrnFix, stamp_ns, time_message, zeros
@@ -115,7 +116,7 @@ class Trn(Subsystem):
     def _expectation(self, image: Message, navigation: Message, head: Head) -> Expectation:
         """Pose of the camera by navigation and the last fix, and how far that may be wrong."""
         ahead_s = (stamp_ns(image) - stamp_ns(navigation)) * 1e-9
-        R_site_body = rotation_matrix(navigation.q_site_body)
+        R_site_body = rotation_matrix(navigation.q_site_body) @ rotation(ahead_s * navigation.w_mci_body)
         lever = R_site_body @ (np.array(head.position_m) - self._com_body)
         r_site = navigation.r_lander_site + ahead_s * navigation.v_lander_site + lever + self._offset
         east, north, up = navigation.r_sigma_site_m.tolist()

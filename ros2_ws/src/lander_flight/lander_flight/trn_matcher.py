@@ -126,7 +126,7 @@ class TrnMatcher:
         ground = self._ground(second_pose)
         if ground is None or ground[2] > below_m:
             return None
-        p, a = self._parameters, self._parameters.agreement
+        p = self._parameters
         e, n, distance = ground
         pixel = distance / self._lens.focal_px
         posting = pixel * p.window.pixels_per_cell
@@ -135,23 +135,34 @@ class TrnMatcher:
             return None
         view = self._read(Window.about(e, n, p.motion.cells, posting), zone, second_pose)
         before = self._rectify(first, first_pose, view.window, view.heights)
-        after = self._rectify(second, second_pose, view.window, view.heights)
-        matches = find_patches(
-            np.where(np.isnan(before), 0.0, before), after, p.patches.cells, p.motion.reach_cells, self._limits
-        )
-        place = np.stack([matches.row, matches.column], axis=1)
-        shift = np.stack([matches.shift_row, matches.shift_column], axis=1)
-        agreement = agree(place, shift, a.tolerance_cells, a.largest_stretch, p.motion.reach_cells)
-        if agreement.count < a.least_matches or agreement.log10_chance > a.log10_chance:
+        fit = self._moved_between(view, before, second, second_pose, p.motion.reach_cells)
+        if fit is not None:  # once more, as with a fix: the shifts are small then
+            again = replace(second_pose, r_site=fit.steady.r_site)
+            fit = self._moved_between(view, before, second, again, p.patches.refine_cells)
+        if fit is None:
             return None
-        k = agreement.members
-        points, pixels = self._correspondences(view, matches, second_pose)
-        least_px = a.least_error_cells * p.window.pixels_per_cell
-        fit = fit_pose(points[k], pixels[k], least_px, self._lens, second_pose, p.motion.turn_rad)
         turn = np.diag([0.0, 0.0, 0.0, *np.full(3, p.motion.turn_rad**-2)])
         covariance = np.linalg.inv(np.linalg.inv(fit.covariance) + turn)[:3, :3]
         covariance = covariance + (p.motion.common_cells * posting) ** 2 * np.eye(3)
         return Comparison(fit.steady, covariance, float(zone[HEIGHT_SIGMA]) / distance)
+
+    def _moved_between(
+        self, view: MapView, before: Picture, second: Pyramid, pose: CameraPose, reach: int
+    ) -> PoseFit | None:
+        """The pose of the second image, corrected so that it fits `before`; None where they do not agree."""
+        p, a = self._parameters, self._parameters.agreement
+        after = self._rectify(second, pose, view.window, view.heights)
+        template = np.where(np.isnan(before), 0.0, before)
+        matches = find_patches(template, after, p.patches.cells, reach, self._limits)
+        place = np.stack([matches.row, matches.column], axis=1)
+        shift = np.stack([matches.shift_row, matches.shift_column], axis=1)
+        agreement = agree(place, shift, a.tolerance_cells, a.largest_stretch, reach)
+        if agreement.count < a.least_matches or agreement.log10_chance > a.log10_chance:
+            return None
+        k = agreement.members
+        points, pixels = self._correspondences(view, matches, pose)
+        least_px = a.least_error_cells * p.window.pixels_per_cell
+        return fit_pose(points[k], pixels[k], least_px, self._lens, pose, p.motion.turn_rad)
 
     # Acquisition
 
@@ -278,6 +289,8 @@ class TrnMatcher:
             expected.turn_rad,
             errors,
         )
+        common = self._parameters.map_errors.common_cells * view.window.posting_m
+        fit = replace(fit, covariance=fit.covariance + np.diag([*np.full(3, common**2), 0.0, 0.0, 0.0]))
         residuals = pixels - self._project(points, fit.pose)
         e, n = view.window.place(matches.row[k], matches.column[k])
         return replace(seen, fit=fit, residuals_px=residuals, scene_map_m=np.array([e.mean(), n.mean()]))

@@ -92,6 +92,7 @@ class MapErrorParameters(Parameters):
     least_height_correlation_m: Positive
     shift_cells: NonNegative  # 1-sigma of the place of a patch, shared by its neighbours
     shift_correlation_cells: Positive
+    common_cells: NonNegative  # shift of all patches together, 1-sigma per axis, independent from image to image
 
 
 class TrnParameters(Parameters):

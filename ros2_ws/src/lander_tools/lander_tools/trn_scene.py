@@ -26,10 +26,11 @@ from lander_sensors.camera_view import CameraView
 from lander_sensors.imager import Detector
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
-from lander_tools.maps import ensure_maps
+from lander_tools.make_image_map import ensure_image_map
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
+Brightness = NDArray[np.float32]
 
 _EXPOSURES = 6  # until the automatic exposure has settled
 _SETTLED = (0.55, 0.9)  # of full scale, at the percentile of the exposure
@@ -43,6 +44,7 @@ class Scene:
     mission: Mission
     terrain: Terrain
     image_map: ImageMap
+    sun_site: Array
     view: CameraView
     matcher: TrnMatcher
 
@@ -59,7 +61,7 @@ class Scene:
 def build_scene(ground_seed: int) -> Scene:
     """Ground and maps of a seed under the Sun of the planned touchdown."""
     mission = resolve("nominal_trn", 1, {}, {"site.ground_seed": str(ground_seed)})
-    ensure_maps(mission)
+    ensure_image_map(mission)
     terrain = Terrain.build(mission.part("terrain", TerrainParameters), mission.site_frame, ground_seed)
     return _scene(mission, terrain, mission_image_map(mission), mission_sun_site(mission))
 
@@ -67,7 +69,7 @@ def build_scene(ground_seed: int) -> Scene:
 def _scene(mission: Mission, terrain: Terrain, image_map: ImageMap, sun_site: Array) -> Scene:
     lens, parameters = camera_geometry(mission).lens, mission.part("trn", TrnParameters)
     matcher = TrnMatcher(parameters, lens, MapReader(image_map, sun_site), terrain.data.radius)
-    return Scene(mission, terrain, image_map, CameraView(terrain, sun_site, lens), matcher)
+    return Scene(mission, terrain, image_map, sun_site, CameraView(terrain, sun_site, lens), matcher)
 
 
 def sun_vector(elevation_deg: float, azimuth_deg: float) -> Array:
@@ -102,9 +104,17 @@ class Photographer:
 
     def picture(self, pose: CameraPose, v_site: Array) -> Image:
         """What the camera sees at a pose."""
-        exposure = self._camera.exposure
+        return self.expose(self.seen(pose, v_site))
+
+    def seen(self, pose: CameraPose, v_site: Array) -> Brightness:
+        """Brightness in every pixel, through the lens; valid until the next call."""
         station = Station(pose.r_site, pose.R_site_optical, v_site, np.zeros(3))
-        seen = blurred(self._scene.view.frame(station, exposure.first_s), self._camera.lens_blur_px)
+        frame = self._scene.view.frame(station, self._camera.exposure.first_s)
+        return blurred(frame, self._camera.lens_blur_px)
+
+    def expose(self, seen: Brightness) -> Image:
+        """What the imager gives for it, with new noise."""
+        exposure = self._camera.exposure
         exposure_s = exposure.first_s
         for _ in range(_EXPOSURES):
             pixels = self._detector.expose(seen, exposure_s, self._random)
