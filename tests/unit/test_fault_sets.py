@@ -6,6 +6,7 @@ import os
 from typing import Any, get_args
 
 import numpy as np
+import pytest
 from fault_samples import with_faults
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -75,6 +76,7 @@ class Watch:
 LAST_S = 800.0 if WHOLE else SHORT_S
 
 
+@pytest.mark.timeout(300 + 120 * EXAMPLES if WHOLE else 300)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

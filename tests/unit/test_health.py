@@ -218,6 +218,11 @@ def _two_contacts(messages: dict[str, Any]) -> None:
     messages["vehicle_telemetry"].contact[:2] = True
 
 
+def _far_from_the_target(messages: dict[str, Any]) -> None:
+    _terminal()(messages)
+    messages["guidance_command"].range_to_go_m = 2000.0
+
+
 def _tank(index: int, factor: float) -> Change:
     def change(messages: dict[str, Any]) -> None:
         messages["vehicle_telemetry"].tank_pressure_pa[index] *= factor
@@ -292,6 +297,7 @@ FAULTS: dict[str, tuple[Change, str, int]] = {
         "rate_error",
         ERROR,
     ),
+    "down far from the target": (_far_from_the_target, "target_distance", ERROR),
     "no power for payloads": (_set("vehicle_telemetry", available_power_w=0.0), "payload_power", ERROR),
     "two false contacts": (_two_contacts, "false_contact", ERROR),
 }

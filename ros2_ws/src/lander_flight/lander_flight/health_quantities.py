@@ -346,6 +346,12 @@ def assist_thrusters(s: Situation) -> float:
     return float(np.count_nonzero((np.abs(fractions - 1.0) > s.model.engine_deviation) | stuck))
 
 
+@_quantity("guidance_command")
+def target_distance(s: Situation) -> float:
+    """Distance to the target along the ground, m."""
+    return float(s.guidance_command.range_to_go_m)
+
+
 @_quantity("vehicle_telemetry")
 def payload_power(s: Situation) -> float:
     """Power that payloads may draw, W."""
