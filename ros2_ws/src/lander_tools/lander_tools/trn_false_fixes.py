@@ -78,7 +78,12 @@ def upper_bound(found: int, of: int) -> float:
 @click.option("--minutes", default=60.0, show_default=True, help="After which no new picture is begun.")
 def false_fixes(grounds: str, wanted: int, looks: int, minutes: float) -> None:
     """Fixes that are wrong: Suns from 3 to 45 deg, heights from 0.2 to 16 km, right, wrong and bad maps, bland ground."""
-    scenes = [build_scene(int(seed)) for seed in grounds.split(",")]
+    seeds = grounds.split(",")
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds):
+        raise click.UsageError(
+            f"--grounds {grounds}: two or more different seeds, as one ground is shown another's map"
+        )
+    scenes = [build_scene(int(seed)) for seed in seeds]
     random, until = stream(len(scenes), "trn bench/false fixes"), monotonic() + 60.0 * minutes
     found: list[Look] = []
     pictures = 0
