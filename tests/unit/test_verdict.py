@@ -22,7 +22,15 @@ ABOUT = {"scenario": "nominal", "logic": "frigoris", "seed": 3, "transport": "lo
 KEYS = [
     *("outcome", "reason", "scenario", "logic", "seed", "transport", "sim_time_s", "wall_time_s", "real_time_factor"),
     *("degraded", "touchdown", "propellant_used_kg", "propellant_left_kg", "digest", "nodes_lost", "deadline_misses"),
-    *("detections", "redesignations", "version"),
+    *(
+        "detections",
+        "redesignations",
+        "version",
+        "stale_inputs",
+        "missed_ticks",
+        "command_delay_p50_s",
+        "command_delay_p99_s",
+    ),
 ]
 TOUCHDOWN_KEYS = [
     *("time_s", "vertical_speed_m_s", "horizontal_speed_m_s", "tilt_deg", "rate_deg_s", "miss_m", "altitude_error_m"),

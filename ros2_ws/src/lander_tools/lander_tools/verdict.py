@@ -103,6 +103,10 @@ class Verdict(_Part):
     detections: tuple[Detection, ...]
     redesignations: int  # how often the flight software chose another target
     version: str
+    stale_inputs: int = 0  # by the wall clock
+    missed_ticks: int = 0  # steps that began late
+    command_delay_p50_s: float | None = None  # wall clock, from the IMU's sample to the throttle's command
+    command_delay_p99_s: float | None = None
 
     @property
     def exit_status(self) -> int:
@@ -157,6 +161,7 @@ def compose(
         outcome=result["outcome"],
         reason=result["reason"],
         **{key: record[key] for key in ("sim_time_s", "wall_time_s", "real_time_factor", "digest", "deadline_misses")},
+        **{key: record[key] for key in _PACE if key in record},
         degraded=is_degraded(record),
         touchdown=_touchdown(result, altitude_error_m),
         propellant_used_kg=result["propellant_used_kg"],
@@ -185,6 +190,10 @@ def failed_to_run(reason: str, **about: Any) -> Verdict:
         **NOTHING_FOUND._asdict(),
         **about,
     )
+
+
+# Counts of a run by the wall clock.
+_PACE = ("stale_inputs", "missed_ticks", "command_delay_p50_s", "command_delay_p99_s")
 
 
 def is_degraded(record: Mapping[str, Any]) -> bool:
