@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linprog, lsq_linear
@@ -204,11 +204,16 @@ def real(fraction: list[float], stuck: list[bool], duties: list[float]) -> Array
 
 
 @settings(deadline=None, max_examples=30)
+@example([0.5, 0.0, 0.5, 1.0, 0.0, 0.5], 348.0, -69.0, 0.0)
 @given(fractions, st.floats(0.0, 1500.0), st.floats(-100.0, 100.0), st.floats(-100.0, 100.0))
 def test_with_failed_thrusters_the_allocation_is_the_best_there_is(
     fraction: list[float], thrust: float, x: float, y: float
 ) -> None:
-    """Torque goes before thrust: no other duties (scipy's bounded least squares) leave less of the torque missing."""
+    """Torque goes before thrust: no other duties (scipy's bounded least squares) leave much less of the torque missing.
+
+    The sum of squares that is minimised weighs the squares of missing thrust and torque 1 : 10 000. That of the solution is not
+    greater than that of the other duties, so its missing torque is greater only by what their missing thrust weighs.
+    """
     allocation = RingAllocation(VEHICLE.assist, COM, fraction)
     duties, _ = allocation.duties(thrust, x, y)
     given_n, (given_x, given_y, _) = allocation.effect(duties)
@@ -217,10 +222,12 @@ def test_with_failed_thrusters_the_allocation_is_the_best_there_is(
     assert (given_n, given_x, given_y) == pytest.approx(real(fraction, [False] * 6, duties), abs=1e-6)
     if sum(each > 0.0 for each in fraction) < 4:  # what is more than two dead is only asked for sane duties
         return
-    columns = effects(VEHICLE.assist, COM)[1:] * np.array(fraction)
-    best = lsq_linear(columns, np.array([x, y]), bounds=(0.0, 1.0), tol=1e-10)
-    missing = np.hypot(given_x - x, given_y - y)
-    assert missing <= np.linalg.norm(best.fun) + 0.5
+    unit_n, unit_n_m = VEHICLE.assist.thrust_n, VEHICLE.assist.thrust_n * VEHICLE.assist.radius_m
+    columns = effects(VEHICLE.assist, COM) * np.array(fraction)
+    best = lsq_linear(columns[1:], np.array([x, y]), bounds=(0.0, 1.0), tol=1e-12)
+    missing_n = min(thrust, 6.0 * unit_n) - columns[0] @ best.x
+    missing, least = np.hypot(given_x - x, given_y - y) / unit_n_m, np.linalg.norm(best.fun) / unit_n_m
+    assert missing**2 <= least**2 + 1e-4 * (missing_n / unit_n) ** 2 + 6e-9  # 6e-9: the six duties themselves
 
 
 @untimed
