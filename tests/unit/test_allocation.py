@@ -32,8 +32,6 @@ rings = st.builds(
     st.floats(0.0, 60.0),
 )
 
-untimed = settings(deadline=None)  # a busy machine is no failure
-
 
 def effects(ring: AssistRing, com: tuple[float, float, float]) -> Array:
     """Thrust, N, and torque about x and y, N m, of each thruster at full duty; shape (3, count)."""
@@ -42,13 +40,11 @@ def effects(ring: AssistRing, com: tuple[float, float, float]) -> Array:
     return np.stack([np.full(ring.count, ring.thrust_n), torques[:, 0], torques[:, 1]])
 
 
-@untimed
 @given(vectors, vectors, vectors)
 def test_the_torque_of_a_force_is_the_cross_product_of_numpy(com: tuple, place: tuple, force: tuple) -> None:
     assert torque_about(com, place, force) == pytest.approx(np.cross(np.subtract(place, com), force), abs=1e-9)
 
 
-@untimed
 @given(st.lists(st.tuples(finite, finite, finite), min_size=3, max_size=3), vectors)
 def test_the_inverse_of_a_matrix_undoes_it(rows: list, v: tuple) -> None:
     matrix = np.array(rows) + 25.0 * np.eye(3)  # diagonally dominant
@@ -63,7 +59,6 @@ def test_thrusters_on_the_left_roll_to_the_right() -> None:
     assert (pitch, yaw) == pytest.approx((0.0, 0.0), abs=1e-9)
 
 
-@untimed
 @given(rings, st.data())
 def test_the_ring_gives_whatever_is_within_its_reach(ring: AssistRing, data: st.DataObject) -> None:
     duty = st.floats(0.0, 1.0)
@@ -75,14 +70,12 @@ def test_the_ring_gives_whatever_is_within_its_reach(ring: AssistRing, data: st.
     assert effects(ring, COM) @ duties == pytest.approx(wanted, abs=0.02)  # N and N m, of 200 and more
 
 
-@untimed
 @given(rings, st.floats(-5e3, 5e3), st.floats(-500.0, 500.0), st.floats(-500.0, 500.0))
 def test_duties_are_duties_whatever_is_wanted(ring: AssistRing, thrust: float, x: float, y: float) -> None:
     duties, _ = RingAllocation(ring, COM).duties(thrust, x, y)
     assert all(0.0 <= duty <= 1.0 for duty in duties)
 
 
-@untimed
 @given(st.floats(0.2, 0.8), st.floats(-30.0, 30.0), st.floats(-30.0, 30.0))
 def test_within_bounds_the_ring_takes_the_least_squares_of_the_duties(level: float, x: float, y: float) -> None:
     ring = VEHICLE.assist
@@ -92,7 +85,6 @@ def test_within_bounds_the_ring_takes_the_least_squares_of_the_duties(level: flo
     assert duties == pytest.approx(np.linalg.pinv(effects(ring, COM)) @ wanted, abs=1e-9)
 
 
-@untimed
 @given(st.floats(0.0, 80.0), st.floats(0.0, 360.0))
 def test_at_full_thrust_the_ring_gives_the_torque_and_what_thrust_is_left(torque: float, angle_deg: float) -> None:
     ring = VEHICLE.assist
@@ -104,7 +96,6 @@ def test_at_full_thrust_the_ring_gives_the_torque_and_what_thrust_is_left(torque
     assert thrust == pytest.approx(-best.fun, abs=0.1)
 
 
-@untimed
 @given(st.floats(-1.0, 8.0), st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
 def test_out_of_reach_the_answer_is_the_weighted_least_squares_of_scipy(thrust: float, x: float, y: float) -> None:
     columns = (effects(VEHICLE.assist, COM).T / [200.0, 160.0, 160.0]).T
@@ -161,7 +152,6 @@ def test_resilience_yaws_with_a_couple_and_rolls_with_one_thruster() -> None:
 impulses = st.tuples(*[st.floats(-1.0, 1.0)] * 3)
 
 
-@untimed
 @given(impulses, st.sampled_from([0.02, 1.0]))
 def test_rcs_open_times_are_possible_and_their_impulse_is_as_wanted_or_less(wanted: tuple, tick_s: float) -> None:
     allocation = RcsAllocation(VEHICLE.rcs, (0.0, 0.0, 0.9))
@@ -203,7 +193,7 @@ def real(fraction: list[float], stuck: list[bool], duties: list[float]) -> Array
     return np.asarray(effects(VEHICLE.assist, COM) @ acting)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @example([0.5, 0.0, 0.5, 1.0, 0.0, 0.5], 348.0, -69.0, 0.0)
 @given(fractions, st.floats(0.0, 1500.0), st.floats(-100.0, 100.0), st.floats(-100.0, 100.0))
 def test_with_failed_thrusters_the_allocation_is_the_best_there_is(
@@ -230,7 +220,6 @@ def test_with_failed_thrusters_the_allocation_is_the_best_there_is(
     assert missing**2 <= least**2 + 1e-4 * (missing_n / unit_n) ** 2 + 6e-9  # 6e-9: the six duties themselves
 
 
-@untimed
 @given(st.integers(0, 5), st.floats(0.0, 1200.0), st.floats(-30.0, 30.0), st.floats(-30.0, 30.0))
 def test_one_lost_thruster_leaves_torque_and_four_fifths_of_the_rest(
     lost: int, thrust: float, x: float, y: float
@@ -245,7 +234,6 @@ def test_one_lost_thruster_leaves_torque_and_four_fifths_of_the_rest(
     assert allocation.limit_n == pytest.approx(800.0, abs=10.0)
 
 
-@untimed
 @given(st.integers(0, 5), st.floats(450.0, 1100.0))
 def test_a_thruster_that_burns_unasked_is_counted_in(stuck: int, thrust: float) -> None:
     burning = [i == stuck for i in range(6)]

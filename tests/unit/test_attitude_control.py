@@ -5,26 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from attitude_bench import body, mission
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lander_flight.attitude_control import RateObserver, beyond, clipped, pulse_rate, slew_speed, wanted_rate
 from lander_flight.mass_model import MassModel
 
-untimed = settings(deadline=None)  # a busy machine is no failure
-
 positive = st.floats(0.01, 1.0)
 INERTIA = (420.0, 420.0, 380.0)
 
 
-@untimed
 @given(st.floats(0.0, 3.0), positive, positive)
 def test_the_speed_of_approach_can_be_stopped_in_the_angle_left(angle: float, gain: float, deceleration: float) -> None:
     speed = slew_speed(angle, gain, deceleration, 1e9)
     assert speed**2 <= 2.0 * deceleration * angle + 1e-12
 
 
-@untimed
 @given(positive, positive)
 def test_the_speed_of_approach_has_no_step_and_no_kink(gain: float, deceleration: float) -> None:
     near, h = deceleration / gain**2, 1e-6 * deceleration / gain**2
@@ -33,7 +29,6 @@ def test_the_speed_of_approach_has_no_step_and_no_kink(gain: float, deceleration
     assert (above - at) / h == pytest.approx((at - below) / h, rel=1e-4)
 
 
-@untimed
 @given(positive, positive, st.floats(0.01, 0.1))
 def test_a_slew_along_the_law_decelerates_as_it_was_promised(gain: float, deceleration: float, angle: float) -> None:
     angle += deceleration / gain**2
@@ -47,7 +42,6 @@ def test_a_slew_along_the_law_decelerates_as_it_was_promised(gain: float, decele
 errors = st.tuples(*[st.floats(-2.0, 2.0)] * 3)
 
 
-@untimed
 @given(errors, st.tuples(positive, positive, positive))
 def test_the_wanted_rate_points_along_the_error_and_no_axis_has_to_stop_too_hard(error: tuple, stop: tuple) -> None:
     assume(np.linalg.norm(error) > 1e-6)
@@ -65,7 +59,6 @@ def test_without_an_error_no_rate_is_wanted() -> None:
     assert wanted_rate((0.0, 0.0, 0.0), (0.1, 0.1, 0.1), 0.5, 0.1) == (0.0, 0.0, 0.0)
 
 
-@untimed
 @given(st.floats(-1.0, 1.0), positive)
 def test_what_is_beyond_a_band_and_what_is_clipped_to_it_add_up(value: float, band: float) -> None:
     assert beyond(value, band) + clipped(value, band) == pytest.approx(value, abs=1e-12)
@@ -123,7 +116,6 @@ def test_what_a_gyro_measures_of_a_steadily_growing_rate_leaves_no_error() -> No
     assert observer.w_body[0] == pytest.approx(w, rel=1e-12)
 
 
-@untimed
 @given(st.floats(0.0, 660.0), st.floats(0.0, 15.0))
 def test_mass_properties_agree_with_the_sum_over_bodies(propellant_kg: float, rcs_kg: float) -> None:
     vehicle = mission().vehicle

@@ -292,7 +292,7 @@ def test_what_is_no_bag_is_refused_with_one_message_that_names_it(tmp_path, run,
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_flipped_bit_anywhere_is_either_harmless_or_one_clear_error(run, tmp_path, data):
     original = bytearray((run / "bag" / "bag.mcap").read_bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -48,7 +48,6 @@ def test_directions_are_those_that_opencv_undistorts(geometry: CameraGeometry) -
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 511.0), st.floats(0.0, 511.0))
 def test_what_is_seen_at_a_pixel_is_projected_onto_it(u: float, v: float) -> None:
     np.testing.assert_allclose(_LENS.pixels(_LENS.directions([[u, v]])), [[u, v]], atol=1e-3)

@@ -58,7 +58,7 @@ def messages(draw: st.DrawFn, name: str) -> Any:
     return typestore().types[name](**values)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_it_writes_the_same_bytes_as_rosbags(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(TAKEN))

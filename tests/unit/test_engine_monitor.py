@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from attitude_bench import NO_ERRORS, Bench, Errors, Want, mission, steady
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lander_flight.engine_monitor import EngineMonitor
@@ -150,7 +150,6 @@ def test_where_most_of_the_ring_seems_dead_the_gauges_are_not_believed() -> None
     assert watched.fraction == [1.0] * 7
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 5),
     st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=30, max_size=60),

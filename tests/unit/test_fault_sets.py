@@ -79,7 +79,6 @@ LAST_S = 800.0 if WHOLE else SHORT_S
 @pytest.mark.timeout(300 + 120 * EXAMPLES if WHOLE else 300)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # a flight is too long to be shrunk
 )

@@ -57,7 +57,6 @@ def risk_of(heights: Array, image: Array | None = None) -> Array:
     return hazard_map(seen, np.zeros_like(heights), POSTING_M, LIGHT, PAD_M, P)
 
 
-@settings(deadline=None)
 @given(slope=st.floats(-0.4, 0.15))
 def test_a_slope_towards_the_sun_is_read_off_its_brightness(slope: float) -> None:
     towards = LIGHT.across
@@ -66,7 +65,7 @@ def test_a_slope_towards_the_sun_is_read_off_its_brightness(slope: float) -> Non
     assert float(LIGHT.slope(np.array(relative))) == pytest.approx(slope, abs=0.02 + 0.2 * slope**2)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(east=place, north=place, diameter=st.floats(5.0, 12.0))
 def test_a_crater_that_the_map_does_not_hold_is_a_hazard_and_the_plain_around_is_not(
     east: float, north: float, diameter: float

@@ -220,7 +220,7 @@ def _two_contacts(messages: dict[str, Any]) -> None:
 
 def _far_from_the_target(messages: dict[str, Any]) -> None:
     _terminal()(messages)
-    messages["guidance_command"].range_to_go_m = 2000.0
+    messages["navigation_state"].r_lander_site = messages["navigation_state"].r_lander_site + [2000.0, 0.0, 0.0]
 
 
 def _tank(index: int, factor: float) -> Change:

@@ -99,6 +99,7 @@ def test_no_heritage_logic_has_our_responses_to_faults(name: str) -> None:
     guidance = mission.part("guidance", GuidanceParameters)
     assert guidance.doubt is None
     assert guidance.abort is None
+    assert guidance.other_site is None
     assert mission.part("navigation", NavigationParameters).acceleration is None
     assert mission.part("throttle", ThrottleParameters).engines.samples > 10_000  # no engine is ever found out
     assert not {"hazards", "trn"} & set(mission.scenario.members)

@@ -163,7 +163,7 @@ def test_an_update_moves_the_state_by_the_gain() -> None:
     np.testing.assert_allclose(moved, P[:, 0] / (P[0, 0] + 100.0) * 30.0, rtol=1e-4, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**31), noise=st.floats(1e-6, 1e6), updates=st.integers(1, 30))
 def test_updates_keep_the_covariance_symmetric_and_positive(seed: int, noise: float, updates: int) -> None:
     random = np.random.default_rng(seed)
@@ -188,7 +188,6 @@ def test_a_faded_error_forgets_and_regains_its_own_variance() -> None:
     assert filter_.nav[sd.MAP_HEIGHT] == 0.0
 
 
-@settings(deadline=None)
 @given(first=st.floats(0.0, 500.0), second=st.floats(0.0, 500.0))
 def test_fading_over_two_stretches_is_fading_over_their_sum(first: float, second: float) -> None:
     twice, once = filter_at(start(), random_covariance(2)), filter_at(start(), random_covariance(2))

@@ -72,7 +72,6 @@ def test_shots_too_far_apart_are_not_taken_together() -> None:
     assert all(judge(gate, 1000.0, 10 * shot).verdict is Verdict.REJECTED for shot in range(50))
 
 
-@settings(deadline=None)
 @given(history=st.lists(st.floats(-1e4, 1e4), max_size=60), offset=st.floats(40.0, 5000.0))
 def test_nothing_latches_whatever_came_before(history: list[float], offset: float) -> None:
     gate = FrigorisGate(PARAMETERS)
@@ -100,7 +99,7 @@ def test_a_device_that_says_the_same_again_and_again_is_not_readmitted_however_s
     assert all(gate.judge(innovation).verdict is Verdict.REJECTED for innovation in drifting)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), share=st.floats(0.1, 1.2))
 def test_ranges_that_scatter_as_expected_are_never_taken_for_noise(seed: int, share: float) -> None:
     gate, random = FrigorisGate(PARAMETERS), np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from math import pi
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lander_common.frames import SiteFrame
@@ -135,7 +135,6 @@ def rotation(q: tuple[float, float, float, float]) -> Array:
 spread = st.tuples(st.floats(5.0, 400.0), st.floats(-300.0, 300.0), st.floats(5.0, 400.0))
 
 
-@settings(deadline=None)
 @given(spread=spread, east=st.floats(-0.2, 0.2), north=st.floats(-0.2, 0.2))
 def test_the_fit_of_a_plane_is_the_plane(spread: tuple[float, float, float], east: float, north: float) -> None:
     onboard_map = slope_map(east, north)
@@ -156,7 +155,6 @@ def test_relief_shorter_than_the_spread_becomes_variance_and_not_slope() -> None
     assert left == pytest.approx(4.5, rel=0.15)  # half the square of the amplitude
 
 
-@settings(deadline=None)
 @given(e=st.floats(-6e5, 6e5), n=st.floats(-6e5, 6e5), h=st.floats(-3000.0, 1e5))
 def test_map_coordinates_are_those_of_the_terrain(e: float, n: float, h: float) -> None:
     """Against the terrain's own code, from a point placed along the great circle."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lander_common.mission import Mission, resolve
@@ -30,7 +30,6 @@ def plane(spacing_m: float, half_m: float, east: float, north: float, offset: fl
 places = st.floats(-990.0, 990.0)
 
 
-@settings(deadline=None)
 @given(e=places, n=places)
 def test_a_plane_is_read_exactly(e: float, n: float) -> None:
     onboard_map = OnboardMap.from_grids([plane(20.0, 1000.0, 0.1, -0.05)])

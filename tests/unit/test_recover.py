@@ -186,7 +186,7 @@ def test_a_full_disk_while_restoring_leaves_nothing_behind(tmp_path, whole):
     assert [folder.name for folder in tmp_path.iterdir()] == ["bag"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0.0, 1.0))
 def test_whatever_is_cut_off_the_rest_is_restored_up_to_the_last_complete_message(whole, tmp_path, sent, share):
     data = (whole / "bag.mcap").read_bytes()
@@ -204,7 +204,7 @@ def test_whatever_is_cut_off_the_rest_is_restored_up_to_the_last_complete_messag
     assert len(restored) == len(sent) or room > cut
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(flips=st.lists(st.floats(0.0, 1.0, exclude_max=True), min_size=1, max_size=4))
 def test_no_flipped_bit_brings_a_wrong_message_into_the_restored_bag(finely_chunked, tmp_path, sent, flips):
     data = bytearray((finely_chunked / "bag.mcap").read_bytes())

@@ -208,7 +208,7 @@ def small(flown: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "bag" / "bag.mcap").read_bytes()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.floats(0.0, 1.0), flips=st.lists(st.floats(0.0, 1.0, exclude_max=True), max_size=3))
 def test_whatever_is_cut_off_or_flipped_there_is_an_answer_and_no_traceback(
     small: bytes, tmp_path: Path, cut: float, flips: list[float]

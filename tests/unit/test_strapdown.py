@@ -6,7 +6,7 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
@@ -180,7 +180,6 @@ small = st.floats(-0.05, 0.05)
 vectors = st.tuples(small, small, small)
 
 
-@settings(deadline=None)
 @given(turn=vectors, gain=vectors, q=vectors, step_s=st.sampled_from([0.02, 0.1, 1.0]))
 def test_rewind_undoes_advance(
     turn: tuple[float, float, float],
@@ -197,7 +196,6 @@ def test_rewind_undoes_advance(
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-8)
 
 
-@settings(deadline=None)
 @given(turns=st.lists(vectors, min_size=1, max_size=50))
 def test_the_attitude_stays_a_unit_quaternion(turns: list[tuple[float, float, float]]) -> None:
     nav = low_orbit()

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lander_common.aiming import safest_place
 from lander_common.landing_risk import Planes, footprint_planes, over_ellipse, slope_risk
 from lander_common.mission import Mission, resolve
 from lander_common.mission_map import MapParameters, TargetChoice, Zone, mission_map, mission_target
 from lander_common.onboard_map import MapGrid, OnboardMap
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
-from lander_tools.choose_target import safest_target
 from lander_tools.make_map import ensure_map
 
 Array = np.ndarray
@@ -89,7 +89,7 @@ def test_the_one_clearing_in_a_field_of_craters_is_found(east: float, north: flo
     rough = np.sin(e / 2.0) * np.sin(n / 2.0) * np.clip(np.hypot(e - east, n - north) - 30.0, 0.0, 1.0)
     onboard_map = OnboardMap.from_grids([MapGrid(rough.astype(np.float32), 2.0, -160.0, -160.0, 0.5, 300.0, 15.0)])
     choice = TargetChoice(within_m=100.0, miss_sigma_m=12.0, slope_deg=8.0)
-    found = safest_target(onboard_map, zone(), choice, PAD_RADIUS_M)
+    found = safest_place(onboard_map, zone(), choice, PAD_RADIUS_M)
     assert np.hypot(found[0] - east, found[1] - north) < 4.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import chi2, chisquare, ks_1samp
@@ -17,7 +17,6 @@ from lander_terrain.parameters import Craters
 LAW_PARAMETERS = parameters("mare_frigoris").craters
 assert LAW_PARAMETERS is not None
 LAW = CraterLaw.of(LAW_PARAMETERS)
-compiled = settings(deadline=None)  # the first call compiles
 
 
 def test_law_is_the_published_one_where_craters_are_in_equilibrium() -> None:
@@ -127,7 +126,6 @@ def test_complex_craters_are_as_shallow_as_measured() -> None:
     assert depth_to_diameter_limits(LAW_PARAMETERS, 5e3)[1] == 0.2
 
 
-@compiled
 @given(st.floats(0.0, 3.0), st.floats(0.1, 100.0), st.floats(0.0, 0.3), st.floats(0.0, 0.6))
 def test_slope_of_the_profile_is_that_of_its_heights(rho: float, depth: float, rim: float, floor_share: float) -> None:
     step = 1e-6

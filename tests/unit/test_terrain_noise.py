@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from lander_terrain.noise import gradient_noise, octave_sum, octave_table, struc
 Array = NDArray[np.float64]
 KEY = np.uint64(20250605)
 PLACE = st.floats(-1e5, 1e5)
-compiled = settings(deadline=None)  # the first call compiles
 
 
 @njit
@@ -52,7 +51,6 @@ def test_noise_has_unit_variance_and_no_mean() -> None:
     assert np.var(values) == pytest.approx(1.0, rel=0.05)
 
 
-@compiled
 @given(PLACE, PLACE)
 def test_derivatives_of_noise_are_those_of_its_values(x: float, y: float) -> None:
     step = 1e-5
@@ -65,7 +63,6 @@ def test_derivatives_of_noise_are_those_of_its_values(x: float, y: float) -> Non
     )
 
 
-@compiled
 @given(st.integers(-1000, 1000), st.floats(-1000, 1000))
 def test_value_and_slope_do_not_jump_between_cells(edge: int, along: float) -> None:
     before, after = np.array(gradient_noise(KEY, edge - 1e-9, along)), np.array(gradient_noise(KEY, edge + 1e-9, along))

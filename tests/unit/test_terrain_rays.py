@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
@@ -16,14 +16,12 @@ from lander_terrain import Terrain, altitude_at
 from lander_terrain.rays import ray_range
 
 Array = NDArray[np.float64]
-compiled = settings(deadline=None)  # the first call compiles
 
 
 def _direction(incidence: float, azimuth: float) -> Array:
     return np.array([np.sin(incidence) * np.sin(azimuth), np.sin(incidence) * np.cos(azimuth), -np.cos(incidence)])
 
 
-@compiled
 @given(st.floats(1.0, 3e4), st.floats(0.0, 1.4), st.floats(0.0, 6.28), st.floats(-3e5, 3e5))
 def test_range_to_a_smooth_sphere_is_that_of_the_quadratic(
     height: float, incidence: float, azimuth: float, east: float

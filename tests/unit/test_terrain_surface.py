@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from lander_terrain.surface import altitude_and_normal_site, relief
 Array = NDArray[np.float64]
 SEEDS = range(1, 5)
 PLACE = st.floats(-6e5, 6e5)
-compiled = settings(deadline=None)  # the first call compiles
 
 CRATER = {
     "kind": "crater",
@@ -130,7 +129,6 @@ def test_scalar_array_and_grid_queries_agree() -> None:
     assert mare(1).height(-3e4, 1e4) == mare(1).heights(np.array([-3e4]), np.array([1e4]))[0]
 
 
-@compiled
 @given(st.integers(1, 4), PLACE, PLACE)
 def test_normal_is_that_of_finite_differences(seed: int, e: float, n: float) -> None:
     data, step = mare(seed).data, 1e-4
@@ -145,7 +143,6 @@ def test_normal_is_that_of_finite_differences(seed: int, e: float, n: float) -> 
     np.testing.assert_allclose(ours, normal / np.linalg.norm(normal), atol=2e-3)  # the step meets kinks of curvature
 
 
-@compiled
 @given(st.integers(1, 4), PLACE, PLACE, st.floats(0.0, 2.0 * np.pi))
 def test_surface_and_slope_are_continuous(seed: int, e: float, n: float, turn: float) -> None:
     step = 1e-6
@@ -165,7 +162,6 @@ def test_nothing_steps_along_a_line_through_all_kinds_of_boundaries() -> None:
         assert np.max(np.abs(np.diff(steps))) < 2.0 * (e[1] - e[0]) ** 2
 
 
-@compiled
 @given(st.integers(1, 4), PLACE, PLACE, st.floats(1.0, 1000.0))
 def test_less_detail_fades_in_without_a_step(seed: int, e: float, n: float, baseline: float) -> None:
     data = mare(seed).data

@@ -6,13 +6,11 @@ from math import exp
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lander_flight.pulse_width import PulseWidthModulator
-
-untimed = settings(deadline=None)  # a busy machine is no failure
 
 Array = NDArray[np.float64]
 TICK_S, FRAME_TICKS, MINIMUM_ON_S, MINIMUM_OFF_S = 0.02, 6, 0.02, 0.008
@@ -48,7 +46,6 @@ def open_and_shut(on_s: Array) -> tuple[list[float], list[float]]:
     return pulses, gaps
 
 
-@untimed
 @given(duty_lists, st.integers(2, 40))
 def test_the_mean_of_a_steady_duty_is_met_within_half_a_minimum_pulse(duties: list[float], frames: int) -> None:
     on_s = open_times([duties] * ((frames + 1) * FRAME_TICKS))
@@ -57,7 +54,6 @@ def test_the_mean_of_a_steady_duty_is_met_within_half_a_minimum_pulse(duties: li
         assert abs(inside - duties[i] * frames * FRAME_S) <= 0.5 * MINIMUM_ON_S + 1e-6
 
 
-@untimed
 @given(st.lists(duty_lists, min_size=1, max_size=100))
 def test_what_is_owed_stays_bounded_whatever_the_duties_do(duties: list[list[float]]) -> None:
     pulses = modulator()
@@ -66,7 +62,6 @@ def test_what_is_owed_stays_bounded_whatever_the_duties_do(duties: list[list[flo
         assert max(map(abs, pulses.owed_s)) <= FRAME_S + 0.5 * MINIMUM_ON_S + 1e-9
 
 
-@untimed
 @given(st.lists(duty_lists, min_size=1, max_size=100))
 def test_pulses_and_gaps_are_never_too_short(duties: list[list[float]]) -> None:
     on_s = open_times(duties + [[0.0] * 6] * FRAME_TICKS * 4)
@@ -76,7 +71,6 @@ def test_pulses_and_gaps_are_never_too_short(duties: list[list[float]]) -> None:
         assert all(gap >= MINIMUM_OFF_S - 1e-9 for gap in gaps[1:])
 
 
-@untimed
 @given(duty_lists)
 def test_no_thruster_is_open_for_more_than_a_tick_in_a_tick(duties: list[float]) -> None:
     on_s = open_times([duties] * 50)

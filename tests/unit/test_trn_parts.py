@@ -33,7 +33,6 @@ def landmarks(seed: int, height_m: float, count: int = 60) -> Array:
 
 
 @given(st.floats(-3e5, 3e5), st.floats(-3e5, 3e5), st.floats(-4e3, 2e4))
-@settings(deadline=None)
 def test_places_on_the_map_are_where_the_terrain_has_them(e: float, n: float, h: float) -> None:
     found = site_points(np.array([e]), np.array([n]), np.array([h]), RADIUS_M)[0]
     np.testing.assert_allclose(found, map_to_site(RADIUS_M, e, n, h), atol=1e-6)
@@ -205,7 +204,7 @@ def scattered(seed: int, count: int, reach: float) -> tuple[Array, Array]:
 
 
 @given(st.integers(0, 1000), st.floats(0.0, 0.6), st.floats(-0.03, 0.03), st.floats(-5.0, 5.0))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_those_that_agree_are_found_among_those_that_do_not(
     seed: int, wrong: float, stretch: float, shift: float
 ) -> None:

@@ -106,13 +106,11 @@ def test_beyond_its_stroke_a_leg_stops_hard() -> None:
     assert leg_force(laws, LEGS.stroke_m + 0.01, 0.0) > at_stroke + 4000.0
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 0.5), st.floats(-20.0, 20.0))
 def test_a_leg_never_pulls(depth: float, speed: float) -> None:
     assert leg_force(standing().ground.laws, depth, speed) >= 0.0
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 1e4), st.tuples(*[st.floats(-0.1, 0.1)] * 3), st.tuples(*[st.floats(-5.0, 5.0)] * 3))
 def test_friction_never_exceeds_coulombs(load: float, stretch: tuple[float, ...], slide: tuple[float, ...]) -> None:
     force = pad_friction(standing().ground.laws, load, stretch, slide)
@@ -209,7 +207,7 @@ def test_the_pads_are_where_the_vehicle_file_says() -> None:
     assert_allclose(pads[0], (EDGE_M, EDGE_M, 0.0))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0), st.floats(-3.0, 0.0), st.floats(-15.0, 15.0))
 def test_contact_never_adds_energy(vx: float, vy: float, vz: float, slope_deg: float) -> None:
     plant = on_plane(lander(LIGHT), slope_deg)

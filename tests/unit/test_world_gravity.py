@@ -6,7 +6,7 @@ from math import cos, radians, sin
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -15,7 +15,6 @@ from lander_common.moon import C22, GM_M3_S2, GRAVITY_RADIUS_M, J2, REFERENCE_RA
 from lander_world.gravity import gravity_mci, gravity_mcmf, gravity_model, potential_mcmf
 
 MODEL = gravity_model()
-untimed = settings(deadline=None)  # the first call compiles
 places = st.builds(
     lambda lat, lon, height: tuple(
         (REFERENCE_RADIUS_M + height) * c for c in (cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat))
@@ -34,14 +33,12 @@ def gradient(model: np.ndarray, place: Place, step: float = 50.0) -> np.ndarray:
     )
 
 
-@untimed
 @given(places)
 def test_gravity_is_the_gradient_of_the_potential(place: Place) -> None:
     assert_allclose(gravity_mcmf(MODEL, *place), gradient(MODEL, place), atol=2e-8)
 
 
 @pytest.mark.parametrize("model", [gravity_model(J2, 0.0), gravity_model(0.0, 2.24e-5)], ids=["J2", "C22"])
-@untimed
 @given(place=places)
 def test_each_term_alone_is_the_gradient_of_its_potential(model: np.ndarray, place: Place) -> None:
     round_part = gravity_model(0.0, 0.0)
@@ -49,7 +46,6 @@ def test_each_term_alone_is_the_gradient_of_its_potential(model: np.ndarray, pla
     assert_allclose(term, gradient(model - round_part, place), atol=1e-10)
 
 
-@untimed
 @given(places)
 def test_the_field_has_no_divergence(place: Place) -> None:
     step = 100.0
@@ -73,7 +69,6 @@ def test_surface_gravity_is_the_published_one() -> None:
     assert_allclose(-gravity_mcmf(MODEL, REFERENCE_RADIUS_M, 0.0, 0.0)[0], 1.62, atol=0.01)
 
 
-@untimed
 @given(places, st.floats(0.0, 6000.0))
 def test_the_field_turns_with_the_moon(place: Place, time_s: float) -> None:
     R = R_mci_mcmf(time_s)

@@ -7,7 +7,7 @@ from math import degrees, radians, tan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from world_samples import lander, mission, place
@@ -82,7 +82,6 @@ def test_the_slope_of_a_plane_is_found(slope_deg: float, azimuth_deg: float, lev
     assert_allclose(footprint_slope_deg(heights, places), slope_deg, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.floats(-50.0, 50.0)] * 3), st.floats(-90.0, 90.0))
 def test_motion_is_relative_to_the_ground_and_the_local_vertical(v: tuple[float, ...], tilt_deg: float) -> None:
     plant = place(lander(), (0.0, 0.0, 5.0), v, from_rotation_vector((radians(tilt_deg), 0.0, 0.0)))  # type: ignore[arg-type]

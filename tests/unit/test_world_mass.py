@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from world_samples import mission
@@ -23,7 +23,6 @@ def cloud(mass: float, centre: np.ndarray, moments: np.ndarray) -> tuple[np.ndar
     return np.full(8, mass / 8.0), centre + np.array(list(product((-1.0, 1.0), repeat=3))) * np.sqrt(second)
 
 
-@settings(deadline=None)
 @given(amounts, st.floats(0.0, 15.0), offsets)
 def test_mass_properties_are_those_of_a_cloud_of_points(main: float, rcs: float, shift: tuple[float, ...]) -> None:
     out = np.empty(PROPERTIES)

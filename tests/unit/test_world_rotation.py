@@ -73,7 +73,7 @@ def test_the_axis_of_a_free_symmetric_top_circles_its_momentum() -> None:
     assert_allclose(axis, expected, atol=1e-8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rates)
 def test_free_rotation_keeps_momentum_and_energy(w: tuple[float, float, float]) -> None:
     plant = spinning(lopsided(), w)
@@ -109,7 +109,6 @@ def test_thrust_from_a_ring_damps_the_spin() -> None:
     assert spin < 0.2
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.floats(100.0, 500.0)] * 3), st.tuples(*[st.floats(-40.0, 40.0)] * 3))
 def test_the_inverse_of_an_inertia_is_that_of_numpy(diagonal: tuple[float, ...], products: tuple[float, ...]) -> None:
     packed, out = np.array([*diagonal, *products]), np.empty(6)

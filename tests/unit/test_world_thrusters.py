@@ -7,7 +7,7 @@ from math import exp, inf, log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from world_samples import FULL_ON, MAIN_ON, NOTHING, THRUSTERS, in_free_space, lander, mission, properties, run
@@ -59,7 +59,6 @@ def test_a_pulse_gives_the_same_impulse_in_ticks_of_any_length(tick_s: float) ->
     assert_allclose(impulses(RCS, [0.013], tick_s).sum(), pulse_impulse(5.0, 0.004, 0.004, 0.013), rtol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(1e-4, 0.1), min_size=1, max_size=20), st.floats(0.0, 0.03), st.floats(0.0, 0.2))
 def test_the_impulse_does_not_depend_on_where_steps_end(steps: list[float], begin: float, length: float) -> None:
     valve = (0.005, begin, begin + length)
@@ -73,7 +72,6 @@ def test_the_impulse_does_not_depend_on_where_steps_end(steps: list[float], begi
     assert_allclose(thrust, whole_thrust, rtol=1e-6, atol=1e-3)
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 200.0), st.floats(0.0, 0.1), st.floats(0.0, 0.1), st.floats(0.001, 0.2))
 def test_thrust_stays_between_nothing_and_full(thrust: float, begin: float, length: float, step: float) -> None:
     after, impulse = fire(200.0, 0.006, 0.006, thrust, (0.0, begin, begin + length), 0.0, step)

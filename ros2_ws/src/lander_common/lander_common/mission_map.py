@@ -45,7 +45,7 @@ class Zone(Accuracy, Strip):
 class TargetChoice(Parameters):
     """How the place to aim at is chosen on the map."""
 
-    within_m: Positive  # of the site's centre: the landing zone
+    within_m: Positive  # of the middle of the ground in question: of the landing zone, of what is within reach
     miss_sigma_m: Positive  # of the landing about the place aimed at, per axis, registration of the map included
     slope_deg: Positive  # of the plane through the pads: steeper counts as a hazard
 

@@ -74,3 +74,14 @@ def map_place(site: Axes, p: Triple, site_radius: float) -> tuple[float, float]:
         return x * site_radius / z, y * site_radius / z
     scale = site_radius * atan2(across, z) / across
     return x * scale, y * scale
+
+
+@njit(cache=True)
+def site_point(e: float, n: float, h: float, radius: float) -> tuple[float, float, float]:
+    """Site coordinates, m, of map coordinates and a height above the sphere through the target, m."""
+    away = sqrt(e * e + n * n)
+    if away < 1e-9:
+        return e, n, h
+    angle, outward = away / radius, radius + h
+    across = outward * sin(angle) / away
+    return across * e, across * n, outward * cos(angle) - radius

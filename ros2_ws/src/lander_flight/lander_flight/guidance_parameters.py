@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lander_common.mission import Fraction, NonNegative, Positive
+from lander_common.mission_map import TargetChoice
 from lander_flight.heritage.reset_response import ResetResponseParameters
 from lander_runtime.config import Parameters
 
@@ -105,6 +106,12 @@ class RedesignationParameters(Parameters):
     better: Fraction  # a place is taken when its risk is below this share of the target's
 
 
+class OtherSiteParameters(TargetChoice):
+    """When the target is given up because it is out of reach, and how another site is chosen on the onboard map."""
+
+    beyond_m: Positive  # along the ground to the target, in the terminal descent
+
+
 class TouchdownParameters(Parameters):
     """Last metres, contact and cut-off."""
 
@@ -177,6 +184,7 @@ class GuidanceParameters(Parameters):
     pitch_up: PitchUpParameters
     terminal: TerminalParameters
     redesignation: RedesignationParameters
+    other_site: OtherSiteParameters | None  # null: the lander goes as near to the target as it can (heritage logic)
     touchdown: TouchdownParameters
     blind: BlindParameters
     doubt: DoubtParameters | None  # null: altitude is believed as it is (heritage logic)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lander_common.mission import Mission
+from lander_common.mission_map import mission_target
 from lander_flight.health_monitors import LeakMonitor, PropellantMonitor, RangeMonitor, SilenceMonitor, ThrustMonitor
 from lander_flight.health_quantities import QUANTITIES, Quantity, Situation
 from lander_flight.health_table import AGES, declared_ages_s, parameters
@@ -40,6 +41,7 @@ class Health(Subsystem):
             vehicle=vehicle,
             model=model,
             radius_m=mission.site_frame.radius_m,
+            target_site=mission_target(mission),
             thrust=ThrustMonitor(vehicle, model, mission.start.propellant_kg + mission.start.rcs_propellant_kg),
             propellant=PropellantMonitor(vehicle, model),
             leak=LeakMonitor(model.leak_window_s, vehicle.tanks.gauge_sigma_kg),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import acos, degrees, exp, isfinite, sqrt
+from math import acos, degrees, exp, hypot, isfinite, sqrt
 from typing import Any
 
 import numpy as np
 
 from lander_common.mission import Vehicle
 from lander_common.moon import GM_M3_S2, STANDARD_GRAVITY_M_S2
+from lander_common.quaternion import Vector
 from lander_flight.health_monitors import LeakMonitor, PropellantMonitor, RangeMonitor, SilenceMonitor, ThrustMonitor
 from lander_flight.health_parameters import Model
 from lander_runtime.messages import NavigationState
@@ -26,6 +27,7 @@ class Situation:
     vehicle: Vehicle
     model: Model
     radius_m: float  # of the Moon at the target
+    target_site: Vector  # the target that was chosen before flight
     thrust: ThrustMonitor
     propellant: PropellantMonitor
     leak: LeakMonitor
@@ -346,10 +348,11 @@ def assist_thrusters(s: Situation) -> float:
     return float(np.count_nonzero((np.abs(fractions - 1.0) > s.model.engine_deviation) | stuck))
 
 
-@_quantity("guidance_command")
+@_quantity("navigation_state")
 def target_distance(s: Situation) -> float:
-    """Distance to the target along the ground, m."""
-    return float(s.guidance_command.range_to_go_m)
+    """Distance, level, to the target that was chosen before flight, m."""
+    x, y, _ = s.navigation_state.r_lander_site.tolist()
+    return hypot(x - s.target_site[0], y - s.target_site[1])
 
 
 @_quantity("vehicle_telemetry")

@@ -88,6 +88,16 @@ class ApproachFrame:
         x, y, z = self._target_site
         return self.from_site((r_site[0] - x, r_site[1] - y, r_site[2] - z))
 
+    def to_site(self, place: Vector) -> Vector:
+        """A place in site from one in approach."""
+        x, y, z = self._target_site
+        forward, left, up = place
+        return (
+            x + self._sin * forward - self._cos * left,
+            y + self._cos * forward + self._sin * left,
+            z + up,
+        )
+
     def from_site(self, v: Vector) -> Vector:
         """A vector in approach from one in site."""
         return (self._sin * v[0] + self._cos * v[1], self._sin * v[1] - self._cos * v[0], v[2])

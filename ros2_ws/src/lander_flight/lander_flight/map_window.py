@@ -8,7 +8,7 @@ its height, into the image. The map was photographed under another Sun; it is li
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, sin, sqrt
+from math import sqrt
 
 import numpy as np
 from numba import njit
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lander_common.camera_geometry import project
 from lander_common.reflectance import grid_slope, lunar_lambert, phase_share
+from lander_flight.geometry import site_point
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
@@ -59,17 +60,6 @@ def site_points(e: Array, n: Array, h: Array, radius_m: float) -> Array:
     for k in range(e.size):
         points[k] = site_point(e[k], n[k], h[k], radius_m)
     return points
-
-
-@njit(cache=True)
-def site_point(e: float, n: float, h: float, radius: float) -> tuple[float, float, float]:
-    """Site coordinates, m, of map coordinates and a height above the sphere through the target, m."""
-    away = sqrt(e * e + n * n)
-    if away < 1e-9:
-        return e, n, h
-    angle, outward = away / radius, radius + h
-    across = outward * sin(angle) / away
-    return across * e, across * n, outward * cos(angle) - radius
 
 
 @njit(cache=True, error_model="numpy")

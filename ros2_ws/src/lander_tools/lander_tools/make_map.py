@@ -57,10 +57,10 @@ def make_map(mission: Mission, terrain: Terrain | None = None) -> OnboardMap:
         grids += [_grid(surveyed, zone, box, shift, errors, parameters.registration_m) for box in boxes]
     made = OnboardMap.from_grids(grids)
     if parameters.target:
-        from lander_tools.choose_target import safest_target  # not loaded where the map is there already
+        from lander_common.aiming import safest_place  # not loaded where the map is there already
 
         finest = min(parameters.zones, key=lambda zone: zone.spacing_m)
-        made.target = safest_target(made, finest, parameters.target, mission.vehicle.legs.pad_radius_m)
+        made.target = safest_place(made, finest, parameters.target, mission.vehicle.legs.pad_radius_m)
     return made
 
 
