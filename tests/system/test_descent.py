@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -161,12 +163,23 @@ def test_a_wrong_configuration_is_one_clear_message_and_status_2(tmp_path: Path)
     assert "Traceback" not in output
 
 
+def test_physics_refuses_a_folder_with_an_earlier_run(tmp_path: Path) -> None:
+    """As under `ros2 launch`, where nobody else looks: members would take the old checkpoints for those of this run."""
+    (tmp_path / "checkpoints").mkdir()
+    command = [sys.executable, "-c", "from lander_world.physics_node import main; main()"]
+    refused = subprocess.run(
+        [*command, "--ros-args", "-p", f"out:={tmp_path}"], capture_output=True, text=True, timeout=runs.TIMEOUT_S
+    )
+    assert refused.returncode == 2
+    assert f"out: {tmp_path} holds an earlier run" in refused.stdout + refused.stderr
+
+
 def test_wall_clock_paces_the_run(tmp_path: Path) -> None:
     out = tmp_path / "run"
     runs.run(out, "--rate", "2", "--stop-after", "10", "--no-record")
     record = runs.record(out)
     assert record["real_time_factor"] == pytest.approx(2.0, rel=0.2)
-    assert record["command_delay_p50_s"] < 0.05
+    assert 0.0 < record["command_delay_p50_s"] <= record["command_delay_p99_s"]
 
 
 def test_members_of_the_nominal_scenario_are_the_nodes_of_the_table_without_those_of_the_camera() -> None:
