@@ -8,6 +8,7 @@ a tile are displaced together against the terrain.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -108,7 +109,7 @@ class ImageMap:
     def save(self, path: Path) -> None:
         """Write the map; a reader never sees half a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial.npz")
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial.npz")  # others may be making the same map
         np.savez(partial, table=self.table, pixels=self.pixels, heights=self.heights)
         partial.replace(path)
 

@@ -6,6 +6,7 @@ Heights above the sphere through the target, on nested grids in map coordinates:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ class OnboardMap:
     def save(self, path: Path) -> None:
         """Write the map; a reader never sees half a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial.npz")
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial.npz")  # others may be making the same map
         np.savez(partial, table=self.table, values=self.values, target=self.target)
         partial.replace(path)
 

@@ -17,6 +17,8 @@ CHECKS = {
     "format": ("ruff", "format", "--check", "--quiet", "."),
     "types": ("mypy", "--no-error-summary"),
 }  # modules run with `python -m`, and their arguments
+# Whole systems take every core by themselves, so they run one after the other; the rest runs side by side, a file at a time.
+TESTS = (("tests/system", "tests/launch"), ("tests/unit", "--numprocesses", "auto", "--dist", "loadfile"))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -24,14 +26,18 @@ CHECKS = {
 def command(pytest_arguments: Sequence[str]) -> None:
     """Run lint, format check, type check and tests; PYTEST_ARGUMENTS go to pytest, from the top of the project.
 
-    For example ./lander test -k navigation, or ./lander test tests/unit. Exit status: 0 if all is well.
+    For example ./lander test -k navigation, or ./lander test tests/unit. Without arguments: all of them. Exit status: 0 if all is well.
     """
     root = project_root()
     failed = [name for name, module in CHECKS.items() if not passes(name, module, root)]
     if failed:
         click.echo(f"failed: {', '.join(failed)} (see above); the tests follow")
-    status = subprocess.run([sys.executable, "-m", "pytest", *pytest_arguments], cwd=root, check=False).returncode
-    sys.exit(status or (1 if failed else 0))
+    runs = [pytest_arguments] if pytest_arguments else TESTS
+    statuses = [
+        subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=root, check=False).returncode
+        for arguments in runs
+    ]
+    sys.exit(next(filter(None, statuses), 1 if failed else 0))
 
 
 def passes(name: str, module: Sequence[str], root: Path) -> bool:

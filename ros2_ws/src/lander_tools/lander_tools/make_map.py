@@ -146,6 +146,7 @@ def exponential_field(shape: tuple[int, int], step: float, random: np.random.Gen
 
 def prune(folder: Path) -> None:
     """Keep the newest files."""
-    files = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime)
+    whole = (path for path in folder.glob("*.npz") if ".partial." not in path.name)
+    files = sorted(whole, key=lambda path: path.stat().st_mtime)
     for path in files[:-_KEPT]:
         path.unlink(missing_ok=True)
