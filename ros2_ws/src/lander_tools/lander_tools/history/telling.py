@@ -65,7 +65,8 @@ def _spread(figure: Figure, values: Sequence[float]) -> str:
     if not values:
         return "none"
     _, unit, decimals = _NAMES[figure.quantity]
-    low, middle, high = (f"{value:.{decimals}f}" for value in (min(values), median(values), max(values)))
+    told = (round(value, decimals) + 0.0 for value in (min(values), median(values), max(values)))  # + 0.0: no "-0"
+    low, middle, high = (f"{value:.{decimals}f}" for value in told)
     return f"{middle} {unit}" if low == high else f"{middle} {unit} ({low} to {high})"
 
 
