@@ -20,10 +20,8 @@ _ENCAPSULATION = "<BBH"  # then counts the alignment anew
 _CODES = {"bool": "?", "byte": "B", "char": "B", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i"}
 _CODES |= {"uint32": "I", "int64": "q", "uint64": "Q", "float32": "f", "float64": "d"}
 _TEXTS = "texts"  # a sequence of strings
-_ALIGNED_AS_BYTES = (
-    "string",
-    _TEXTS,
-)  # what follows a count is aligned for a count, and so is a block that begins with one
+# What follows a count is aligned for a count, and so is a block that begins with one.
+_ALIGNED_AS_BYTES = ("string", _TEXTS)
 
 
 class UnsupportedTypeError(TypeError):
