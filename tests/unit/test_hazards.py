@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trn_samples import shade
 
 from lander_common.camera_geometry import camera_geometry
 from lander_common.mission import Mission, resolve
@@ -20,7 +21,6 @@ from lander_flight.guidance_parameters import GuidanceParameters
 from lander_flight.hazard_map import Light, hazard_map
 from lander_flight.hazards import Hazards
 from lander_flight.hazards_parameters import HazardsParameters
-from lander_flight.map_window import shade
 from lander_flight.redesignation import Redesignation
 from lander_runtime.messages import CameraImage, Message, header_message, zeros
 from lander_runtime.subsystem import Inputs, Tick

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import fourier_shift
-from trn_samples import LENS, RADIUS_M, STRAIGHT_DOWN, Ground, looking_down, sun_towards
+from trn_samples import LENS, RADIUS_M, STRAIGHT_DOWN, Ground, looking_down, shade, sun_towards
 
 from lander_flight.consensus import agree, log10_chance
-from lander_flight.map_window import Window, rectify, relight, shade, site_points
+from lander_flight.map_window import Window, rectify, relight, site_points
 from lander_flight.patch_matching import Limits, find_patches
 from lander_flight.pose_fit import MapErrors, fit_pose, linearise, rotation
 from lander_flight.trn_matcher import map_axes, to_map

@@ -10,7 +10,8 @@ from scipy.ndimage import map_coordinates
 from lander_common.camera_geometry import Lens
 from lander_common.image_map import ImageMap, ImageTile
 from lander_common.mission import resolve
-from lander_flight.map_window import CameraPose
+from lander_common.reflectance import grid_slope, phase_share
+from lander_flight.map_window import CameraPose, shading
 from lander_flight.trn_parameters import TrnParameters
 from lander_runtime.config import find, read
 
@@ -29,6 +30,13 @@ def sun_towards(elevation_deg: float, azimuth_deg: float) -> Array:
     """Unit vector along the axes of the map."""
     elevation, azimuth = np.radians(elevation_deg), np.radians(azimuth_deg)
     return np.array([np.cos(elevation) * np.sin(azimuth), np.cos(elevation) * np.cos(azimuth), np.sin(elevation)])
+
+
+def shade(heights: Array, posting_m: float, sun: Array, view: Array) -> Array:
+    """A whole relief as `shading` has it, cell by cell."""
+    share = phase_share(float(sun @ view))
+    lit = [shading(*grid_slope(heights, i, j, posting_m), sun, view, share) for i, j in np.ndindex(*heights.shape)]
+    return np.array(lit, np.float32).reshape(heights.shape)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ a tile are displaced together against the terrain.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -18,6 +17,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from lander_common.whole_file import written_whole
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -109,9 +110,8 @@ class ImageMap:
     def save(self, path: Path) -> None:
         """Write the map; a reader never sees half a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial.npz")  # others may be making the same map
-        np.savez(partial, table=self.table, pixels=self.pixels, heights=self.heights)
-        partial.replace(path)
+        with written_whole(path) as partial:
+            np.savez(partial, table=self.table, pixels=self.pixels, heights=self.heights)
 
     def sample(self, e: Any, n: Any, resolution_m: float) -> Samples:
         """Brightness and heights at arrays of map coordinates, m, from the zone that suits a resolution, m."""

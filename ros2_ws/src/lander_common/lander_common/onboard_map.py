@@ -6,7 +6,6 @@ Heights above the sphere through the target, on nested grids in map coordinates:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from lander_common.whole_file import written_whole
 
 Array = NDArray[np.float64]
 Place = tuple[float, float, float]  # map coordinates and height, m
@@ -77,9 +78,8 @@ class OnboardMap:
     def save(self, path: Path) -> None:
         """Write the map; a reader never sees half a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial.npz")  # others may be making the same map
-        np.savez(partial, table=self.table, values=self.values, target=self.target)
-        partial.replace(path)
+        with written_whole(path) as partial:
+            np.savez(partial, table=self.table, values=self.values, target=self.target)
 
     def height(self, e: float, n: float) -> float:
         """Height, m, at map coordinates, m; outside of the map, of its nearest edge."""

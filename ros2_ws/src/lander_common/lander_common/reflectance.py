@@ -5,7 +5,7 @@ A mixture of Lommel and Seeliger's law for a dark, porous surface and of Lambert
 
 from __future__ import annotations
 
-from math import acos
+from math import acos, degrees
 from typing import Any
 
 from numba import njit
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 # Share of Lommel and Seeliger's law, by phase angle in degrees: McEwen 1996, for the Moon.
 _A, _B, _C = -0.019, 0.242e-3, -1.46e-6
 _LARGEST_DEG = 130.0  # beyond it the polynomial leaves [0, 1]
-_DEGREES = 57.29577951308232
 
 
 @njit(cache=True, error_model="numpy")
@@ -27,13 +26,13 @@ def lommel_seeliger_share(phase_deg: float) -> float:
 @njit(cache=True, error_model="numpy")
 def phase_share(cos_phase: float) -> float:
     """The same, at the cosine of a phase angle."""
-    return float(lommel_seeliger_share(acos(min(max(cos_phase, -1.0), 1.0)) * _DEGREES))
+    return float(lommel_seeliger_share(degrees(acos(min(max(cos_phase, -1.0), 1.0)))))
 
 
 @njit(cache=True, error_model="numpy")
 def lunar_lambert(cos_incidence: float, cos_emission: float, share: float) -> float:
-    """Brightness relative to the same ground seen and lit from straight above, before the phase function."""
-    if cos_incidence <= 0.0 or cos_emission <= 0.0:
+    """Brightness relative to the same ground seen and lit from straight above, before the phase function; 0 of what is not a number."""
+    if not (cos_incidence > 0.0 and cos_emission > 0.0):
         return 0.0
     seeliger = 2.0 * cos_incidence / (cos_incidence + cos_emission)
     return share * seeliger + (1.0 - share) * cos_incidence

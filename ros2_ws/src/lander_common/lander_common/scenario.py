@@ -11,6 +11,7 @@ from lander_runtime.config import Document, Parameters
 
 Logic = Literal["frigoris", "heritage"]
 Outcome = Literal["success", "survivable", "lost", "aborted_safe"]
+LANDED: tuple[Outcome, ...] = ("success", "survivable")
 
 
 class Heritage(Parameters):

@@ -71,8 +71,7 @@ class Guidance(Subsystem):
         self._targeting = Targeting(solvers, p.braking)
         self._pitch_up = PitchUp(p.pitch_up, g)
         self._terminal = TerminalDescent(p.terminal)
-        self._redesignation = Redesignation(p.redesignation)
-        self._other_site = OtherSite.of(mission, p.other_site)
+        self._redesignation = Redesignation(p.redesignation, OtherSite.of(mission, p.other_site))
         self._contact = ContactMonitor(p.touchdown)
         self._rest = RestMonitor(p.touchdown, g)
         self._doubt = AltitudeDoubt(p.doubt, mission.vehicle.assist.isp_s, p.terminal.touchdown_speed_m_s)
@@ -180,23 +179,15 @@ class Guidance(Subsystem):
         self._frame = ApproachFrame(self._site, self._azimuth_deg, target_site)
 
     def _redesignate(self, tick: Tick, inputs: Inputs) -> None:
-        """In the terminal descent, take another site if the target is out of reach, else what hazard detection offers."""
-        if self._phase != Phase.TERMINAL or self._state is None:
+        """In the terminal descent, land elsewhere if the target is out of reach or hazardous."""
+        state = self._state
+        if self._phase != Phase.TERMINAL or state is None:
             return
-        elsewhere = self._within_reach(self._state)
-        if elsewhere is not None:
-            self._redesignation.count += 1
-        else:
-            offer = inputs.fresh("safe_site")
-            elsewhere = self._redesignation.elsewhere(tick.time_s, self._state.altitude_m, offer)
+        choice, r_lander_site = self._redesignation, self._frame.to_site(state.position)
+        elsewhere = choice.within_reach(state.altitude_m, self._target_site, r_lander_site)
+        elsewhere = elsewhere or choice.elsewhere(tick.time_s, state.altitude_m, inputs.fresh("safe_site"))
         if elsewhere is not None:
             self._aim_at(elsewhere)
-
-    def _within_reach(self, state: LanderState) -> Vector | None:
-        """Another site that is within reach; None where the target is."""
-        if self._other_site is None or state.altitude_m < self._parameters.redesignation.lowest_m:
-            return None
-        return self._other_site.in_place_of(self._target_site, self._frame.to_site(state.position))
 
     def _fly_blind(self, time_s: float, inputs: Inputs) -> None:
         """Without navigation: the last thrust, the last turn for a while; and off when the legs are on the ground."""

@@ -27,9 +27,7 @@ class Check(Parameters):
     phases: tuple[Phase, ...]  # in which it applies; none named: in all
     reason: str  # why these limits
     fault: str  # what is said to be wrong
-    blames: tuple[
-        str, ...
-    ]  # devices, nodes or topics (or subject/kind) one of which is to blame; none: a state of the flight
+    blames: tuple[str, ...]  # devices, nodes, topics or subject/kind, one of which has it; none: a state of the flight
     response: str  # what the flight software does about it: one of the responses
 
     @model_validator(mode="after")

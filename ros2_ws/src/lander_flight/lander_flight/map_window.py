@@ -84,10 +84,8 @@ def rectify(
     high, wide = image.shape
     share = 1.0 / level
     found = np.full((rows, columns), np.float32(np.nan))
-    foot, lift = (
-        np.empty((2, 3)),
-        np.empty((2, 3)),
-    )  # of both ends of a piece of a row: at height 0, and per metre above
+    # Of both ends of a piece of a row: at height 0, and per metre above.
+    foot, lift = np.empty((2, 3)), np.empty((2, 3))
     for i in range(rows):
         n = north + posting * i
         _in_camera(east, n, radius, r_site, R_site_optical, foot[1], lift[1])
@@ -135,39 +133,29 @@ def _along(foot: Array, lift: Array, axis: int, s: float, h: float) -> float:
     return float(low + h * (lift[0, axis] + s * (lift[1, axis] - lift[0, axis])))
 
 
-@njit(cache=True, error_model="numpy")
-def shade(heights: Picture, posting: float, sun: Array, view: Array) -> Picture:
-    """Reflectance of a relief of unit albedo by the lunar-Lambert law, attached shadows included.
-
-    `sun`, `view`: unit vectors towards the Sun and the camera, along the axes of the map (east, north, up).
-    """
-    lit = np.zeros(heights.shape, np.float32)
-    share = phase_share(_dot(sun, view))
-    for i in range(heights.shape[0]):
-        for j in range(heights.shape[1]):
-            lit[i, j] = _lit(*grid_slope(heights, i, j, posting), sun, view, share)
-    return lit
-
-
 @njit(cache=True)
 def _dot(a: Array, b: Array) -> float:
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
 @njit(cache=True, error_model="numpy")
-def _lit(p: float, q: float, sun: Array, view: Array, share: float) -> float:
-    """Reflectance of a slope (tangents to east and north); 0 beyond the map, where it is NaN."""
+def shading(p: float, q: float, sun: Array, view: Array, share: float) -> float:
+    """Reflectance of ground of unit albedo by the lunar-Lambert law, from its slope (tangents to east and north).
+
+    `sun`, `view`: unit vectors towards the Sun and the camera, along the axes of the map (east, north, up); `share` that of
+    their phase angle. 0 in attached shadow, and beyond the map, where the slope is NaN.
+    """
     scale = 1.0 / sqrt(1.0 + p * p + q * q)
     incidence = (sun[2] - p * sun[0] - q * sun[1]) * scale
     emission = (view[2] - p * view[0] - q * view[1]) * scale
-    return lunar_lambert(incidence, emission, share) if incidence > 0.0 and emission > 0.0 else 0.0
+    return float(lunar_lambert(incidence, emission, share))
 
 
 @njit(cache=True, error_model="numpy")
 def relight(
     brightness: Picture, heights: Picture, posting: float, sun_then: Array, sun_now: Array, view: Array
 ) -> Picture:
-    """The map's picture, taken from straight above under one Sun, as seen along `view` under another; Suns and view as in `shade`.
+    """The map's picture, taken from straight above under one Sun, as seen along `view` under another; Suns and view as in `shading`.
 
     Where the survey was dark, the albedo is that of the surroundings.
     """
@@ -179,8 +167,8 @@ def relight(
     for i in range(rows):
         for j in range(columns):
             p, q = grid_slope(heights, i, j, posting)
-            then = _lit(p, q, sun_then, above, share_then)
-            lit[i, j] = _lit(p, q, sun_now, view, share_now)
+            then = shading(p, q, sun_then, above, share_then)
+            lit[i, j] = shading(p, q, sun_now, view, share_now)
             albedo[i, j] = brightness[i, j] / then if then > _DARKEST else np.nan
             if then > _DARKEST:
                 total += albedo[i, j]

@@ -19,9 +19,8 @@ Image = NDArray[np.float32]
 
 _FINEST_M = 0.125  # spacing of the finest samples of the ground: an image from below 50 m resolves more than is there
 _LEVELS = 12  # to 256 m
-_TILES = (
-    320  # kept, 0.5 MB each: about as many as a descent looks at, so that the next flight in this process finds them
-)
+# Kept, 0.5 MB each: about as many as a descent looks at, so that the next flight in this process finds them.
+_TILES = 320
 _CLEARANCE_M = 0.1  # of the camera over the level to which rays are traced, at least
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import acos, exp, sqrt
+from math import acos, degrees, exp, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lander_common.reflectance import grid_slope, lunar_lambert, phase_share
+from lander_common.reflectance import grid_slope, lommel_seeliger_share, lunar_lambert
 from lander_terrain.jit import jit
 
 Array = NDArray[np.float64]
@@ -19,7 +19,7 @@ _DECAY_RAD = 1.0  # estimate: of the mean brightness with the phase angle, after
 def phase_terms(cos_phase: float) -> tuple[float, float]:
     """What the phase angle fixes: brightness relative to zero phase, and the share of Lommel and Seeliger's law."""
     phase = acos(min(max(cos_phase, -1.0), 1.0))
-    return exp(-phase / _DECAY_RAD), phase_share(cos_phase)
+    return exp(-phase / _DECAY_RAD), lommel_seeliger_share(degrees(phase))
 
 
 @jit

@@ -17,6 +17,7 @@ from lander_common.faults.site_map import Elsewhere, OtherTerrain
 from lander_common.mission import Mission
 from lander_common.mission_map import MapParameters, Strip, Zone, map_path
 from lander_common.onboard_map import MapGrid, OnboardMap, level_grid
+from lander_common.whole_file import is_whole
 from lander_runtime.config import read_layered
 from lander_runtime.rng import stream
 from lander_terrain.parameters import TerrainParameters
@@ -146,7 +147,6 @@ def exponential_field(shape: tuple[int, int], step: float, random: np.random.Gen
 
 def prune(folder: Path) -> None:
     """Keep the newest files."""
-    whole = (path for path in folder.glob("*.npz") if ".partial." not in path.name)
-    files = sorted(whole, key=lambda path: path.stat().st_mtime)
+    files = sorted(filter(is_whole, folder.glob("*.npz")), key=lambda path: path.stat().st_mtime)
     for path in files[:-_KEPT]:
         path.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields, replace
 
 import click
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from lander_runtime.architecture import EVENT, EVERY_TICK, Architecture, Topic, architecture
 from lander_runtime.messages import NANOSECONDS
+from lander_tools.markdown import table
 
 _PIPED_WIDTH = 220  # columns, where the output goes into a file or another program
 # Topics of the runtime are published by the runtime inside the nodes, so no node declares them.
@@ -71,8 +72,8 @@ def markdown(catalogue: Architecture) -> str:
     parts = []
     for role, title in _ROLES.items():
         rows = [astuple(row) for row in topic_rows(catalogue, role)]
-        parts.append(f"### {title.capitalize()}\n\n{_markdown_table(_headings(), rows)}")
-    parts.append(f"### QoS profiles\n\n{_markdown_table(['qos', 'policies'], qos_rows(catalogue))}")
+        parts.append(f"### {title.capitalize()}\n\n{table(_headings(), rows)}\n")
+    parts.append(f"### QoS profiles\n\n{table(['qos', 'policies'], qos_rows(catalogue))}\n")
     return "\n".join(parts)
 
 
@@ -166,8 +167,3 @@ def _narrow(row: TopicRow) -> tuple[str, ...]:
 
 def _headings() -> list[str]:
     return [field.name for field in fields(TopicRow)]
-
-
-def _markdown_table(headings: list[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

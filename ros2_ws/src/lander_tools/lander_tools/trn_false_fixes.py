@@ -24,6 +24,7 @@ from lander_flight.map_window import CameraPose
 from lander_flight.trn_matcher import Expectation, TrnMatcher
 from lander_flight.trn_parameters import TrnParameters
 from lander_runtime.rng import stream
+from lander_tools.markdown import table
 from lander_tools.trn_looks import Try, attempt, believed, reasons, truth_at
 from lander_tools.trn_scene import Photographer, Scene, build_scene, sun_vector
 
@@ -160,10 +161,10 @@ def expectation(shot: Shot, elsewhere: bool, wide: bool, random: np.random.Gener
 def page(found: list[Look], pictures: int) -> str:
     """Tables in Markdown: by kind, by Sun and by height; then every wrong fix."""
     lines = [f"{len(found)} looks at {pictures} pictures", ""]
-    lines += table("kind", [(kind, [one for one in found if one.kind == kind]) for kind in KINDS])
+    lines += grouped("kind", [(kind, [one for one in found if one.kind == kind]) for kind in KINDS])
     flown = [one for one in found if one.kind == "as flown"]
-    lines += table("Sun, as flown", banded(flown, _SUNS_DEG, "deg", lambda one: one.shot.sun_deg))
-    lines += table("height, as flown", banded(flown, _HEIGHTS_M, "m", lambda one: one.shot.altitude_m))
+    lines += grouped("Sun, as flown", banded(flown, _SUNS_DEG, "deg", lambda one: one.shot.sun_deg))
+    lines += grouped("height, as flown", banded(flown, _HEIGHTS_M, "m", lambda one: one.shot.altitude_m))
     for one in found:
         if one.wrong:
             s = one.found
@@ -182,11 +183,11 @@ def banded(
     ]
 
 
-def table(name: str, rows: list[tuple[str, list[Look]]]) -> list[str]:
+def grouped(name: str, groups: list[tuple[str, list[Look]]]) -> list[str]:
     """One table, a row a group."""
-    lines = [f"| {name} | looks | fixes | wrong | 95 % bound | outcomes |", "|---|---|---|---|---|---|"]
-    for label, these in rows:
+    rows = []
+    for label, these in groups:
         fixes, wrong = sum(one.found.sighting.fit is not None for one in these), sum(one.wrong for one in these)
-        why = reasons([one.found for one in these])
-        lines.append(f"| {label} | {len(these)} | {fixes} | {wrong} | {upper_bound(wrong, len(these)):.1e} | {why} |")
-    return [*lines, ""]
+        counts = (str(len(these)), str(fixes), str(wrong), f"{upper_bound(wrong, len(these)):.1e}")
+        rows.append((label, *counts, reasons([one.found for one in these])))
+    return [table((name, "looks", "fixes", "wrong", "95 % bound", "outcomes"), rows), ""]

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lander_common.whole_file import written_whole
 from lander_runtime.architecture import architecture
 from lander_tools.bag import Bag
 from lander_tools.columns import columns, gather
@@ -232,12 +233,10 @@ def altitude_error_m(bag: Bag) -> float | None:
 
 def write(verdict: Verdict, path: Path) -> None:
     """Write verdict.json at once, so that nobody reads half of it. Raises VerdictError."""
-    half = path.with_suffix(".tmp")
     try:
-        half.write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        half.replace(path)
+        with written_whole(path) as partial:
+            partial.write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        half.unlink(missing_ok=True)
         raise VerdictError(f"{path} cannot be written: {error.strerror}") from None
 
 

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lander_common.scenario import LANDED
 from lander_tools.detections import Onset
 from lander_tools.verdict import Detection
 
 FILE = "flights.jsonl"
+REPORT = "report"  # the response that changes nothing
 
 
 class FlightsError(ValueError):
@@ -74,13 +76,13 @@ class Flight(_Kept):
     @property
     def acted_upon(self) -> Detection | None:
         """The first finding to which the software responded; else the first one of all."""
-        acted = [found for found in self.detections if found.response != "report"]
+        acted = [found for found in self.detections if found.response != REPORT]
         return next(iter([*acted, *self.detections]), None)
 
     @property
     def landed(self) -> bool:
         """Whether the lander survived its landing."""
-        return self.outcome in ("success", "survivable")
+        return self.outcome in LANDED
 
 
 def read_flights(folder: Path) -> list[Flight]:

@@ -9,14 +9,13 @@ from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
-from lander_common.scenario import Scenario
+from lander_common.scenario import LANDED, Scenario
 from lander_flight.health_parameters import Check, HealthParameters
-from lander_tools.campaign.flights import Flight
+from lander_tools.campaign.flights import REPORT, Flight
 from lander_tools.campaign.fly_tasks import mission_of
 from lander_tools.detections import Onset
 from lander_tools.verdict import Detection
 
-REPORT = "report"  # the response that changes nothing
 _Z = 1.959964  # two-sided 95 % of the normal distribution
 
 
@@ -103,7 +102,7 @@ def score(scenario: Scenario, flights: Sequence[Flight], checks: Sequence[Check]
         seeds=tuple(sorted(flight.seed for flight in flights)),
         outcomes=dict(Counter(flight.outcome for flight in flights).most_common()),
         success=_share(flights, ("success",)),
-        landed=_share(flights, ("success", "survivable")),
+        landed=_share(flights, LANDED),
         declared=_share(flights, expected_outcomes(scenario, flights[0].logic)),
         faults=tuple(_score_fault(number, scenario, flights, blames) for number in range(len(scenario.faults))),
         wrong=wrong,
@@ -122,7 +121,7 @@ def score(scenario: Scenario, flights: Sequence[Flight], checks: Sequence[Check]
 def expected_outcomes(scenario: Scenario, logic: str) -> tuple[str, ...]:
     """How a flight may end by what its scenario says; a landing where it says nothing."""
     if scenario.expected is None:
-        return ("success", "survivable")
+        return LANDED
     return scenario.expected.heritage if logic == "heritage" else scenario.expected.frigoris
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from lander_tools.campaign.flights import Flight
 from lander_tools.campaign.score import FaultScore, Score
+from lander_tools.markdown import table
 
 COLUMNS = {
     "vertical_speed_m_s": ("vertical, m/s", 2),
@@ -46,8 +47,7 @@ class Grid(NamedTuple):
 
     def markdown(self) -> str:
         """For a document."""
-        lines = [self.head, ("---",) * len(self.head), *self.rows]
-        return f"### {self.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return f"### {self.title}\n\n{table(self.head, self.rows)}"
 
 
 def of_flights(flights: Sequence[Flight]) -> Grid:

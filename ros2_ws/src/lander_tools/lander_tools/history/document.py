@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import copyfile
 
@@ -12,6 +12,7 @@ from lander_tools.campaign.score import score_all
 from lander_tools.campaign.tables import markdown, seeds_text
 from lander_tools.history import telling
 from lander_tools.history.page import LEAD
+from lander_tools.markdown import table
 
 PICTURES = Path("images") / "history"
 
@@ -44,7 +45,7 @@ def render(scenarios: Mapping[str, Scenario], flights: Sequence[Flight]) -> str:
 
 def _summary(scenarios: Mapping[str, Scenario], flown: Mapping[str, Sequence[Flight]]) -> str:
     head = ("landing", "what happened", "logic of then", "Frigoris", "margin of ours")
-    return _table(head, (_summary_row(name, scenarios[name], flights) for name, flights in flown.items()))
+    return table(head, (_summary_row(name, scenarios[name], flights) for name, flights in flown.items()))
 
 
 def _summary_row(name: str, scenario: Scenario, flights: Sequence[Flight]) -> tuple[str, ...]:
@@ -68,14 +69,9 @@ def _chapter(name: str, scenario: Scenario, flights: Sequence[Flight]) -> str:
     if ours:
         parts.append(f"**With Frigoris**: {telling.told(ours)} Noticed: {telling.noticed(ours)}.")
     if heritage and landing.figures:
-        parts.append(_table(telling.COMPARED, telling.compared(scenario, heritage)))
+        parts.append(table(telling.COMPARED, telling.compared(scenario, heritage)))
     about = f" Logic of then: {scenario.heritage.about}" if scenario.heritage else ""
     parts.append(
         f"*How it is modelled.* {landing.modelled}{about} Fly it: `./lander run {name} --logic heritage`, `./lander run {name}`."
     )
     return "\n\n".join(parts)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
