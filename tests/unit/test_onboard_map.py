@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lander_common.mission import Mission, resolve
-from lander_common.mission_map import MapParameters, map_path, mission_map
+from lander_common.mission_map import MapParameters, load_target, map_path, mission_map
 from lander_common.onboard_map import SIGMA, SPACING, MapGrid, OnboardMap, level_grid, map_grid
 from lander_runtime.config import ConfigError
 from lander_runtime.rng import stream
@@ -69,7 +69,7 @@ def test_a_map_survives_its_file(tmp_path: Path) -> None:
     again = OnboardMap.load(tmp_path / "maps" / "map.npz")
     np.testing.assert_array_equal(again.table, onboard_map.table)
     np.testing.assert_array_equal(again.values, onboard_map.values)
-    assert again.target == OnboardMap.load_target(tmp_path / "maps" / "map.npz") == onboard_map.target
+    assert again.target == load_target(tmp_path / "maps" / "map.npz") == onboard_map.target
 
 
 def mission(**settings: str) -> Mission:

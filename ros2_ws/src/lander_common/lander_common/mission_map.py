@@ -7,10 +7,15 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lander_common.mission import Mission, NonNegative, Positive
-from lander_common.onboard_map import OnboardMap, Place, level_grid
 from lander_runtime.config import ConfigError, Parameters, config_root
+
+if TYPE_CHECKING:
+    from lander_common.onboard_map import OnboardMap, Place
 
 _METHOD = 2  # of making maps: a change of it makes new ones
 
@@ -84,6 +89,9 @@ def map_folder(folder: str) -> Path:
 
 def mission_map(mission: Mission) -> OnboardMap:
     """The onboard map of a mission. Raises ConfigError where it has not been made."""
+    # Its compiled code takes 60 MB, which a node that only wants the target can do without.
+    from lander_common.onboard_map import OnboardMap, level_grid
+
     parameters = mission.part("map", MapParameters)
     if not parameters.zones:
         outside = parameters.outside
@@ -98,7 +106,14 @@ def mission_target(mission: Mission) -> Place:
 
     Map coordinates are taken for those of site: within a landing zone the two differ by millimetres.
     """
-    return OnboardMap.load_target(_made(mission)) if mission.part("map", MapParameters).target else (0.0, 0.0, 0.0)
+    return load_target(_made(mission)) if mission.part("map", MapParameters).target else (0.0, 0.0, 0.0)
+
+
+def load_target(path: Path) -> Place:
+    """The target alone, from a map's file. Raises OSError where it cannot be read."""
+    with np.load(path, allow_pickle=False) as file:
+        e, n, h = file["target"].tolist()
+    return e, n, h
 
 
 def _made(mission: Mission) -> Path:

@@ -69,12 +69,6 @@ class OnboardMap:
         with np.load(path, allow_pickle=False) as file:
             return cls(file["table"], file["values"], _place(file["target"]))
 
-    @staticmethod
-    def load_target(path: Path) -> Place:
-        """The target alone, from the map's file. Raises OSError where it cannot be read."""
-        with np.load(path, allow_pickle=False) as file:
-            return _place(file["target"])
-
     def save(self, path: Path) -> None:
         """Write the map; a reader never sees half a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
