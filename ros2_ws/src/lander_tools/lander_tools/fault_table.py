@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,7 +19,7 @@ from lander_common.mission import resolve
 from lander_runtime.faults import FaultPlan
 from lander_runtime.messages import GuidanceCommand, Message
 from lander_runtime.subsystem import Tick
-from lander_tools import verdict
+from lander_tools import markdown, verdict
 from lander_tools.bag import BagError
 from lander_tools.fly import fly
 from lander_tools.in_process import InProcessFlight
@@ -29,6 +30,7 @@ from lander_tools.verdict import VerdictError
 BY_RESPAWN = ("imu", "navigation", "guidance", "throttle")  # nodes without which nothing flies
 WITHOUT = ("rangefinder", "camera", "trn", "health", "payload_manager")  # nodes that the landing must do without
 RECORDER = "recorder"  # a node over DDS only
+KILL = "kill"
 NOMINAL = "nominal"  # whose table of a transport needs no other name
 DOWN_S, HANG_S = 1.0, 2.0
 LOW_M = 200.0
@@ -43,19 +45,18 @@ class Case:
     kind: str
     parameters: str
 
-    def faults(self, at_s: float) -> str:
-        """The faults of the scenario, as YAML."""
-        return f"[{{at_s: {at_s:.2f}, subject: {self.node}, kind: {self.kind}{self.parameters}}}]"
-
-    def settings(self, at_s: float) -> dict[str, str]:
-        """The same as what `resolve` takes."""
-        return {"scenario.faults": self.faults(at_s)}
+    def setting(self, times: Sequence[float]) -> tuple[str, str]:
+        """Key and value of the configuration that make it happen at these times; what is gone for good goes at the first."""
+        if self.kind == KILL:
+            times = times[:1]
+        what = f"subject: {self.node}, kind: {self.kind}{self.parameters}"
+        return "scenario.faults", "[" + ", ".join(f"{{at_s: {at_s:.2f}, {what}}}" for at_s in times) + "]"
 
     @property
     def title(self) -> str:
         """For people."""
         return {
-            "kill": "killed, gone for good",
+            KILL: "killed, gone for good",
             "restart": f"killed, a new process after {DOWN_S:g} s",
             "hang": f"hangs for {HANG_S:g} s",
         }[self.kind]
@@ -64,7 +65,7 @@ class Case:
 def cases(members: Collection[str]) -> list[Case]:
     """The rows of the table for these members of a run."""
     respawned = [Case(node, "restart", f", down_s: {DOWN_S}") for node in BY_RESPAWN]
-    dead = [Case(node, "kill", "") for node in (*WITHOUT, RECORDER)]
+    dead = [Case(node, KILL, "") for node in (*WITHOUT, RECORDER)]
     hung = [Case(node, "hang", f", duration_s: {HANG_S}") for node in (*BY_RESPAWN, *WITHOUT)]
     return [case for case in (*respawned, *dead, *hung) if case.node in members]
 
@@ -105,17 +106,19 @@ def ends_in_process(scenario: str, seed: int, rows: Sequence[Case], times: Seque
             flight.step()
         for case, found in ends.items():
             click.echo(f"{at_s:.0f} s: {case.node} {case.title}", err=True)
-            found.append(_branch(flight, fault_plan(resolve(scenario, seed, settings=case.settings(at_s)))))
+            found.append(_branch(flight, fault_plan(resolve(scenario, seed, settings=dict([case.setting([at_s])])))))
     return ends
 
 
 def ends_over_dds(
-    scenario: str, seed: int, rows: Sequence[Case], times: Sequence[float], how: Sequence[str], jobs: int
+    scenario: str, seed: int, rows: Sequence[Case], flown: Sequence[Sequence[float]], how: Sequence[str], jobs: int
 ) -> dict[Case, list[str]]:
-    """The same over DDS, so many flights at a time, each in processes and a DDS domain of its own."""
+    """The same over DDS, so many flights at a time, each in processes and a DDS domain of its own.
+
+    `flown`: the moments of each flight of a row."""
     with ThreadPoolExecutor(jobs) as pool:
         flights = {
-            case: [pool.submit(end_over_dds, scenario, seed, case, at_s, how) for at_s in times] for case in rows
+            case: [pool.submit(end_over_dds, scenario, seed, case, times, how) for times in flown] for case in rows
         }
         return {case: [flight.result() for flight in row] for case, row in flights.items()}
 
@@ -139,12 +142,13 @@ def _fly_on(flight: InProcessFlight, plan: FaultPlan, told: multiprocessing.Simp
     told.put(_words(result.outcome, speeds if result.touched_down else None))
 
 
-def end_over_dds(scenario: str, seed: int, case: Case, at_s: float, how: Sequence[str]) -> str:
-    """How a flight ends over DDS; `how`: options of `./lander run`."""
+def end_over_dds(scenario: str, seed: int, case: Case, times: Sequence[float], how: Sequence[str]) -> str:
+    """How a flight ends over DDS in which the case happens at these times; `how`: options of `./lander run`."""
     recorded = case.node == RECORDER
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        what = [scenario, "--seed", str(seed), "--set", f"scenario.faults={case.faults(at_s)}", "--out", str(out), *how]
+        setting = "=".join(case.setting(times))
+        what = [scenario, "--seed", str(seed), "--set", setting, "--out", str(out), *how]
         what += ["--record" if recorded else "--no-record"]
         subprocess.run([sys.executable, "-m", "lander_tools.cli", "run", *what], capture_output=True, check=False)
         try:
@@ -172,26 +176,56 @@ def _words(outcome: str, touchdown: tuple[float, float, float] | None) -> str:
     return f"{outcome}: {down:.1f} m/s down, {across:.1f} across, {miss:.0f} m off"
 
 
-def table(
-    scenario: str, seed: int, transport: str, rate: float, nodes: Collection[str] = (), jobs: int = 1
-) -> Iterator[str]:
-    """The lines of the table in Markdown; `nodes`: those of the rows, all if empty."""
-    members = [*resolve(scenario, seed).scenario.members, *([RECORDER] if transport != "in-process" else [])]
-    rows = [case for case in cases(members) if not nodes or case.node in nodes]
-    moments = Moments()
-    fly(scenario, seed, observers=[moments.observe])
-    times = moments.found()
-    yield f"Scenario `{scenario}`, seed {seed}, {transport}{f' at rate {rate:g}' if transport == 'wall-clock' else ''}."
+@dataclass(frozen=True)
+class Request:
+    """Which flights of which rows."""
+
+    scenario: str
+    seed: int
+    transport: str
+    rate: float
+    nodes: Collection[str] = ()  # of the rows; all if empty
+    kinds: Collection[str] = ()  # the same
+    together: bool = False  # one flight of each row, in which it happens at every moment
+    jobs: int = 1
+
+    def rows(self) -> list[Case]:
+        """The rows of the table."""
+        over_dds = [] if self.transport == "in-process" else [RECORDER]
+        members = [*resolve(self.scenario, self.seed).scenario.members, *over_dds]
+        return [
+            case
+            for case in cases(members)
+            if (not self.nodes or case.node in self.nodes) and (not self.kinds or case.kind in self.kinds)
+        ]
+
+    def moments(self) -> dict[str, float]:
+        """The moments of an undisturbed flight by their names, s."""
+        moments = Moments()
+        fly(self.scenario, self.seed, observers=[moments.observe])
+        return moments.found()
+
+    def ends(self, rows: Sequence[Case], flown: Sequence[Sequence[float]]) -> dict[Case, list[str]]:
+        """How each row ends in each flight; `flown`: the moments of each flight."""
+        if self.transport == "in-process":
+            return ends_in_process(self.scenario, self.seed, rows, [at_s for (at_s,) in flown])
+        how = ["--transport", self.transport, *(["--rate", str(self.rate)] if self.transport == "wall-clock" else [])]
+        return ends_over_dds(self.scenario, self.seed, rows, flown, how, self.jobs)
+
+
+def table(request: Request) -> Iterator[str]:
+    """The lines of the table in Markdown."""
+    moments, rows = request.moments(), request.rows()
+    titles = [f"{name} ({at_s:.0f} s)" for name, at_s in moments.items()]
+    flown = [[at_s] for at_s in moments.values()]
+    if request.together:
+        titles, flown = ["in one flight at " + ", ".join(titles)], [list(moments.values())]
+    paced = f" at rate {request.rate:g}" if request.transport == "wall-clock" else ""
+    how = " What comes back is struck at every moment, what is gone for good at the first." if request.together else ""
+    yield f"Scenario `{request.scenario}`, seed {request.seed}, {request.transport}{paced}.{how}"
     yield ""
-    yield "| node | what happens | " + " | ".join(f"{name} ({at_s:.0f} s)" for name, at_s in times.items()) + " |"
-    yield "|---|---|" + "---|" * len(times)
-    if transport == "in-process":
-        ends = ends_in_process(scenario, seed, rows, list(times.values()))
-    else:
-        how = ["--transport", transport, *(["--rate", str(rate)] if transport == "wall-clock" else [])]
-        ends = ends_over_dds(scenario, seed, rows, list(times.values()), how, jobs)
-    for case in rows:
-        yield f"| {case.node} | {case.title} | " + " | ".join(ends[case]) + " |"
+    ends = request.ends(rows, flown)
+    yield markdown.table(["node", "what happens", *titles], [[case.node, case.title, *ends[case]] for case in rows])
 
 
 def put_into(page: Path, name: str, lines: Sequence[str]) -> None:
@@ -212,13 +246,25 @@ def put_into(page: Path, name: str, lines: Sequence[str]) -> None:
 )
 @click.option("--rate", default=1.0, show_default=True, type=click.FloatRange(min=0.1), help="Of the wall clock.")
 @click.option("--nodes", default="", metavar="NAMES", help="Of the rows, separated by commas. Default: all.")
+@click.option("--kinds", default="", metavar="NAMES", help="Of the rows: restart, kill, hang. Default: all.")
+@click.option(
+    "--together", is_flag=True, help="One flight a row, over DDS: what comes back is struck at every moment of it."
+)
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Flights at a time over DDS.")
 @click.option("--page", type=click.Path(path_type=Path, exists=True), help="A page whose table is replaced.")
-def command(scenario: str, seed: int, transport: str, rate: float, nodes: str, jobs: int, page: Path | None) -> None:
+def command(page: Path | None, nodes: str, kinds: str, **choices: Any) -> None:
     """Kill and hang each flight node at three moments of the landing, and print how each flight ends."""
+    request = Request(nodes=_names(nodes), kinds=_names(kinds), **choices)
+    if request.together and request.transport == "in-process":
+        raise click.UsageError("--together is for flights over DDS: give --transport lockstep or wall-clock")
     lines = []
-    for line in table(scenario, seed, transport, rate, [name for name in nodes.split(",") if name], jobs):
+    for line in table(request):
         click.echo(line)
         lines.append(line)
     if page:
-        put_into(page, transport if scenario == NOMINAL else f"{transport} {scenario}", lines)
+        name = request.transport if request.scenario == NOMINAL else f"{request.transport} {request.scenario}"
+        put_into(page, name, lines)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]

@@ -1,0 +1,54 @@
+"""The table of what lands when a node dies: its rows, the faults that they fly with, and its place in a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lander_common.fault_plan import fault_plan
+from lander_common.mission import resolve
+from lander_tools.fault_table import Case, Request, cases, command, put_into
+
+RESTART = Case("navigation", "restart", ", down_s: 1.0")
+KILL = Case("rangefinder", "kill", "")
+
+
+def test_every_flight_node_of_the_nominal_landing_has_a_row_and_physics_has_none() -> None:
+    members = resolve("nominal", 1).scenario.members
+    rows = cases(members)
+    assert {case.node for case in rows} == set(members) - {"physics"}
+    assert {case.node for case in rows if case.kind == "hang"} == set(members) - {"physics"}
+
+
+@pytest.mark.parametrize("case", cases([*resolve("nominal_trn", 1).scenario.members, "recorder"]))
+def test_every_row_is_a_fault_that_a_flight_accepts(case: Case) -> None:
+    plan = fault_plan(resolve("nominal_trn", 1, settings=dict([case.setting([100.0])])))
+    assert plan is not None
+
+
+def test_what_comes_back_is_struck_at_every_moment_and_what_is_gone_only_once() -> None:
+    assert RESTART.setting([1.0, 2.0, 3.0])[1].count("at_s") == 3
+    assert KILL.setting([1.0, 2.0, 3.0])[1].count("at_s") == 1
+
+
+def test_rows_are_chosen_by_node_and_kind() -> None:
+    request = Request("nominal", 1, "lockstep", 1.0, nodes=["recorder", "imu"], kinds=["kill"])
+    assert [(case.node, case.kind) for case in request.rows()] == [("recorder", "kill")]
+    assert Request("nominal", 1, "in-process", 1.0, nodes=["recorder"]).rows() == []
+
+
+def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Head\n<!-- table a -->\nold\n<!-- end of table -->\nTail\n")
+    put_into(page, "a", ["new", "lines"])
+    assert page.read_text() == "Head\n<!-- table a -->\nnew\nlines\n<!-- end of table -->\nTail\n"
+    with pytest.raises(ValueError, match="<!-- table b -->"):
+        put_into(page, "b", ["new"])
+
+
+def test_moments_together_in_one_process_are_refused() -> None:
+    refused = CliRunner().invoke(command, ["--together"])
+    assert refused.exit_code == 2
+    assert "over DDS" in refused.output
