@@ -12,7 +12,7 @@ from lander_common.mission import Mission, resolve
 from lander_flight import error_state as es
 from lander_flight import strapdown as sd
 from lander_flight.fix_gate import FixGate, FixGateParameters, FixInnovation
-from lander_flight.fix_update import Pose, measure
+from lander_flight.fix_update import Pose, measure, measure_place, turn
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.range_gate import Verdict
 from lander_runtime.messages import NavigationState, time_message, zeros
@@ -52,6 +52,25 @@ def test_the_rows_of_a_fix_agree_with_finite_differences() -> None:
             change.append(measure(shifted, pose, LEVER, site, 77.0).innovation)
         numeric = (change[1] - change[0]) / (2.0 * steps[k])  # a larger state leaves a smaller innovation
         np.testing.assert_allclose(rows[:, k], numeric, atol=1e-3, err_msg=es.NAMES[k])
+
+
+def test_a_displacement_is_turned_by_errors_of_attitude_and_mount() -> None:
+    """Exact rotations of what is seen against the rows: 60 m at 1 mrad are 60 mm, of which the second order leaves 0.1."""
+    site, nav, error = resolve("nominal", 1, {"map": "flat"}).site_frame, far_nav(), np.zeros(es.SIZE)
+    error[es.ATTITUDE : es.GYRO], error[es.CAMERA :] = (4e-4, -7e-4, 5e-4), (-6e-4, 3e-4, 8e-4)
+    error[: es.VELOCITY] = (3.0, -2.0, 5.0)
+    true, moved_site = nav.copy(), np.array([12.0, -5.0, -60.0])
+    es.correct(true, error)
+    R_mci_site, R_mci_body, R_true = site.R_mci_site(77.0), *(np.array(es.body_axes(each)).T for each in (nav, true))
+    later = nav.copy()
+    later[:3] += R_mci_site @ moved_site
+    in_camera = (R_true @ turn(true[sd.CAMERA :])).T @ R_mci_site @ moved_site
+    seen_site = R_mci_site.T @ R_mci_body @ in_camera
+    now, now_rows = measure_place(later, LEVER, site, 77.0, seen_site)
+    then, then_rows = measure_place(nav, LEVER, site, 77.0, np.zeros(3))
+    innovation = seen_site - (now - then)
+    np.testing.assert_allclose(innovation, (now_rows - then_rows) @ error, atol=2e-4)
+    assert np.linalg.norm(innovation) > 0.02
 
 
 def test_map_axes_of_the_samples_are_those_of_the_filter() -> None:

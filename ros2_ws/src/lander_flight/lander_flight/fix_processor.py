@@ -81,9 +81,10 @@ class FixProcessor:
     def process_motion(self, message: Message, filter_: InertialFilter, com_body: Array) -> None:
         """Correct the filter by a displacement between two images; one that does not fit is left out."""
         filter_.carry()
+        self._look_through(filter_, message.head)
         lever = self._heads[message.head] - com_body
-        now = self._placed(filter_, _seconds(message.time_of_validity), lever)
-        then = self._placed(filter_, _seconds(message.moved_since), lever)
+        now = self._placed(filter_, _seconds(message.time_of_validity), lever, message.displacement_site)
+        then = self._placed(filter_, _seconds(message.moved_since), lever, np.zeros(3))
         if now is None or then is None:
             return
         rows, z = now[1] - then[1], message.displacement_site - (now[0] - then[0])
@@ -92,19 +93,19 @@ class FixProcessor:
         if nis <= self._belief.largest_motion_nis:
             _use(filter_, rows, z, covariance)
 
-    def _placed(self, filter_: InertialFilter, time_s: float, lever: Array) -> tuple[Array, Array] | None:
+    def _placed(
+        self, filter_: InertialFilter, time_s: float, lever: Array, moved_site: Array
+    ) -> tuple[Array, Array] | None:
         """Place of the camera at a time, m in site, and its rows for the errors of now; None where history does not reach."""
         walked = filter_.back(max(0.0, filter_.time_s - time_s))
         if walked is None:
             return None
         past, sums = walked
-        place, rows = measure_place(past, lever, self._site, time_s)
+        place, rows = measure_place(past, lever, self._site, time_s, moved_site)
         return place, np.array([es.backwards(row, sums, filter_.nav[:3]) for row in rows])
 
     def _fade(self, filter_: InertialFilter, message: Message) -> None:
-        """Let the errors of the map where the camera looks decay over the ground that its view has moved; another head
-        sits otherwise.
-        """
+        """Let the errors of the map where the camera looks decay over the ground that its view has moved."""
         belief = self._belief
         e, n = message.scene_map_m.tolist()
         moved = float(np.hypot(e - self.scene[EAST], n - self.scene[NORTH]))
@@ -118,10 +119,14 @@ class FixProcessor:
         filter_.fade(es.SCENE, moved, reach, shift)
         filter_.fade(es.SCENE + 1, moved, reach, shift)
         filter_.fade(es.SCENE + 2, moved, reach, message.height_sigma_m**2)
-        if message.head != self._head:
+        self._look_through(filter_, message.head)
+
+    def _look_through(self, filter_: InertialFilter, head: int) -> None:
+        """How a head sits says nothing of another."""
+        if head != self._head:
             for axis in range(3):
-                filter_.fade(es.CAMERA + axis, inf, 1.0, radians(belief.mount_sigma_deg) ** 2)
-            self._head = message.head
+                filter_.fade(es.CAMERA + axis, inf, 1.0, radians(self._belief.mount_sigma_deg) ** 2)
+            self._head = head
 
     def _correct(
         self, filter_: InertialFilter, found: Measured, covariance: Array, time_s: float, ranged_s: float

@@ -60,14 +60,22 @@ def measure(past: Array, pose: Pose, lever_body: Array, site: SiteFrame, time_s:
     return Measured(rows, np.concatenate([pose.r_camera_site - r_site, attitude]))
 
 
-def measure_place(past: Array, lever_body: Array, site: SiteFrame, time_s: float) -> tuple[Array, Array]:
-    """Place of the camera in site, m, by the state at a time, and its rows, shape (3, 37): half of a displacement."""
+def measure_place(
+    past: Array, lever_body: Array, site: SiteFrame, time_s: float, moved_site: Array
+) -> tuple[Array, Array]:
+    """Place of the camera in site, m, by the state at a time, and its rows, shape (3, 37): half of a displacement.
+
+    `moved_site`: the displacement, m, that was measured up to then. The camera sees it along its own axes: errors of the
+    attitude and of the mount turn it, by as much in every image, and so tell themselves apart from noise. Zeros for the
+    other half.
+    """
     R_site_mci, R_mci_body = np.array(site_axes(site.R_mcmf_site, time_s)), np.array(es.body_axes(past)).T
-    lever = R_mci_body @ lever_body
+    lever, turned = R_mci_body @ lever_body, cross_matrix(moved_site) @ R_site_mci
     rows = np.zeros((3, es.SIZE))
     rows[:, es.POSITION : es.VELOCITY] = R_site_mci
-    rows[:, es.ATTITUDE : es.GYRO] = -R_site_mci @ cross_matrix(lever)
-    return R_site_mci @ (past[:3] + lever), rows
+    rows[:, es.ATTITUDE : es.GYRO] = turned - R_site_mci @ cross_matrix(lever)
+    rows[:, es.CAMERA : es.SIZE] = turned @ R_mci_body
+    return R_site_mci @ (past[:3] + lever) + turned @ R_mci_body @ past[sd.CAMERA : sd.NAV_SIZE], rows
 
 
 def cross_matrix(v: Array) -> Array:

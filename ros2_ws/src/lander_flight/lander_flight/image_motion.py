@@ -26,6 +26,7 @@ class Frame:
     head: int
     pyramid: Pyramid
     pose: CameraPose
+    up_sigma_m: float | None  # of the pose over the map's ground, by its fix; None without one
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class MotionMeter:
         if found is None:
             return None
         moved = found.pose.r_site - before.pose.r_site
-        # The distance to the ground scales what is measured.
-        covariance = found.covariance + np.outer(moved, moved) * found.scale_sigma**2
+        # The distance to the ground scales what is measured. A fix finds it by the map's places: it is better than the map's heights.
+        up_sigma_m = found.height_sigma_m if before.up_sigma_m is None else before.up_sigma_m
+        covariance = found.covariance + np.outer(moved, moved) * (up_sigma_m / found.distance_m) ** 2
         return Motion(before.at_ns, moved, covariance)

@@ -32,6 +32,7 @@ from lander_runtime.messages import NANOSECONDS, Message, NavigationState, TrnFi
 from lander_runtime.subsystem import Inputs, Outputs, Subsystem, Tick
 
 Array = NDArray[np.float64]
+_UP = 2
 
 
 Watcher = Callable[[Message, NDArray[np.uint8], Message], None]  # frame, its pixels, fix
@@ -89,9 +90,11 @@ class Trn(Subsystem):
             self._offset = self._offset + sighting.fit.steady.r_site - expected.pose.r_site
             self._fixed_ns = at_ns
         # Attitudes as the gyros carry them: their error is the same in both images, that of two fits is not.
-        r_site = sighting.fit.steady.r_site if sighting.fit is not None else expected.pose.r_site
+        r_site, up_sigma_m = expected.pose.r_site, None
+        if sighting.fit is not None:
+            r_site, up_sigma_m = sighting.fit.steady.r_site, float(sighting.fit.covariance[_UP, _UP]) ** 0.5
         pose = CameraPose(r_site, expected.pose.R_site_optical)
-        _add_motion(message, self._motion.measure(Frame(at_ns, image.head, Pyramid(pixels), pose)))
+        _add_motion(message, self._motion.measure(Frame(at_ns, image.head, Pyramid(pixels), pose, up_sigma_m)))
         if self.watch:
             self.watch(image, pixels, message)
         return Pending(at_ns + round(took_s * NANOSECONDS), message)

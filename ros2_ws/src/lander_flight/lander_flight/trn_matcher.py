@@ -76,7 +76,8 @@ class Comparison:
 
     pose: CameraPose
     covariance: Array
-    scale_sigma: float  # 1-sigma of the distance to the ground, as a fraction
+    distance_m: float  # to the ground
+    height_sigma_m: float  # 1-sigma of the map's heights there
 
 
 class TrnMatcher:
@@ -144,7 +145,7 @@ class TrnMatcher:
         turn = np.diag([0.0, 0.0, 0.0, *np.full(3, p.motion.turn_rad**-2)])
         covariance = np.linalg.inv(np.linalg.inv(fit.covariance) + turn)[:3, :3]
         covariance = covariance + (p.motion.common_cells * posting) ** 2 * np.eye(3)
-        return Comparison(fit.steady, covariance, float(zone[HEIGHT_SIGMA]) / distance)
+        return Comparison(fit.steady, covariance, distance, float(zone[HEIGHT_SIGMA]))
 
     def _moved_between(
         self, view: MapView, before: Picture, second: Pyramid, pose: CameraPose, reach: int

@@ -1,4 +1,4 @@
-"""Benchmarks of terrain-relative navigation: `python -m lander_tools.trn_bench acquisition | false-fixes | tracking`.
+"""Benchmarks of terrain-relative navigation: `python -m lander_tools.trn_bench acquisition | false-fixes | tracking | consistency`.
 
 Every picture is taken by the camera's renderer and imager of ground whose maps were made by `./lander map`, and given
 to the matcher that flies.
@@ -13,6 +13,7 @@ import click
 import numpy as np
 
 from lander_runtime.rng import stream
+from lander_tools.trn_consistency import consistency
 from lander_tools.trn_false_fixes import false_fixes
 from lander_tools.trn_looks import Try, attempt, believed, reasons, truth_at
 from lander_tools.trn_scene import Photographer, Scene, build_scene
@@ -99,6 +100,7 @@ def tracking(seeds: int, tries: int) -> None:
 
 
 main.add_command(false_fixes)
+main.add_command(consistency)
 
 if __name__ == "__main__":
     main()
