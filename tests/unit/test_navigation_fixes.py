@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fix_samples import POSITION_M, FixSource, carried, fix_processor
+from fix_samples import POSITION_M, FixSource, carried, fix_belief, fix_processor
 from navigation_samples import STEP_NS, Hover, level_map, step
 from scipy.stats import chi2
 
@@ -71,6 +71,32 @@ def test_a_displacement_is_turned_by_errors_of_attitude_and_mount() -> None:
     innovation = seen_site - (now - then)
     np.testing.assert_allclose(innovation, (now_rows - then_rows) @ error, atol=2e-4)
     assert np.linalg.norm(innovation) > 0.02
+
+
+def test_errors_in_view_decay_over_what_it_moves_aside_and_what_it_shrinks_by() -> None:
+    processor = fix_processor(resolve("nominal", 1, {"map": "flat"}))
+    filter_ = InertialFilter(far_nav(), np.eye(es.SIZE), 0.0, np.zeros(5), 10)
+    fix = zeros("lander_interfaces/msg/TrnFix")
+    fix.posting_m = fix.zone_spacing_m = 2.0
+    for up, east in (
+        (1000.0, 0.0),
+        (1000.0 - 40.0 * 500.0 / 512.0, 30.0),
+    ):  # the side of the view is 512/500 of the height
+        fix.r_camera_site, fix.scene_map_m = np.array([0.0, 0.0, up]), np.array([east, 0.0])
+        processor._fade(filter_, fix)
+        if not east:
+            filter_.nav[sd.SCENE : sd.ZONE] = 1.0
+    reach = 2.0 * fix_belief(resolve("nominal", 1)).detail_correlation
+    left = np.exp(-np.array([50.0, 50.0, 30.0]) / reach)
+    np.testing.assert_allclose(filter_.nav[sd.SCENE : sd.ZONE], left, rtol=1e-6)
+
+
+def test_a_view_that_shrinks_by_a_part_renews_its_mean_as_one_that_moves_by_that_part() -> None:
+    """Means over a field of independent cells: of 64 x 64, of the middle 56 x 56, and of 64 x 64 that lie 8 aside."""
+    field = np.random.default_rng(1).standard_normal((2000, 64, 72), np.float32)
+    whole, shrunk, aside = field[:, :, :64], field[:, 4:60, 4:60], field[:, :, 8:]
+    means = np.array([part.mean(axis=(1, 2)) for part in (whole, shrunk, aside)])
+    np.testing.assert_allclose(np.corrcoef(means)[0, 1:], 1.0 - 8.0 / 64.0, atol=0.03)  # 5 sigma of 2000 samples
 
 
 def test_map_axes_of_the_samples_are_those_of_the_filter() -> None:

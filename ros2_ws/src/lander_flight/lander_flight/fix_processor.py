@@ -9,7 +9,7 @@ about a second, is three orders below that of a fix.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, radians
+from math import hypot, inf, radians
 from typing import cast
 
 import numpy as np
@@ -26,7 +26,7 @@ from lander_flight.range_gate import Verdict
 from lander_runtime.messages import NANOSECONDS, Message
 
 Array = NDArray[np.float64]
-EAST, NORTH, SPACING = range(3)
+EAST, NORTH, SIDE, SPACING = range(4)
 _NO_HEAD = -1
 _USED = (Verdict.ACCEPTED, Verdict.DEWEIGHTED)
 
@@ -59,7 +59,10 @@ class FixProcessor:
         self._gate = FixGate(belief.gate)
         self._site = site
         self._head = _NO_HEAD  # of the fix before
-        self.scene = np.full(3, inf)  # where the camera saw the map last, m, and the spacing of that zone
+        self._side_per_m = camera.lens.width_px / camera.lens.focal_px
+        self.scene = np.full(
+            4, inf
+        )  # where the camera saw the map last and how wide its view was, m; spacing of that zone
 
     def process(self, message: Message, filter_: InertialFilter, com_body: Array, ranged_s: float) -> FixResult:
         """Correct the filter by a fix, or not. `ranged_s`: time since a range was accepted."""
@@ -105,21 +108,29 @@ class FixProcessor:
         return place, np.array([es.backwards(row, sums, filter_.nav[:3]) for row in rows])
 
     def _fade(self, filter_: InertialFilter, message: Message) -> None:
-        """Let the errors of the map where the camera looks decay over the ground that its view has moved."""
-        belief = self._belief
-        e, n = message.scene_map_m.tolist()
-        moved = float(np.hypot(e - self.scene[EAST], n - self.scene[NORTH]))
-        if message.zone_spacing_m != self.scene[SPACING]:  # zones are different products, displaced each by itself
-            moved = inf
+        """Let the errors of the map where the camera looks decay over the ground that its view has moved, or come to leave out.
+
+        Of a view that shrinks by a part, as of one that moves aside by that part, so much of the mean over it is new.
+        """
+        belief, scene = self._belief, self._scene(message)
+        aside = float(np.hypot(*(scene - self.scene)[:SIDE]))
+        moved = hypot(aside, float(scene[SIDE] - self.scene[SIDE]))
+        if scene[SPACING] != self.scene[SPACING]:  # zones are different products, displaced each by itself
+            aside = moved = inf
             for axis in range(2):
                 filter_.fade(es.ZONE + axis, inf, 1.0, message.registration_m**2)
-        self.scene = np.array([e, n, message.zone_spacing_m])
+        self.scene = scene
         shift = (belief.detail_sigma * message.posting_m) ** 2
         reach = belief.detail_correlation * message.posting_m
         filter_.fade(es.SCENE, moved, reach, shift)
         filter_.fade(es.SCENE + 1, moved, reach, shift)
-        filter_.fade(es.SCENE + 2, moved, reach, message.height_sigma_m**2)
+        filter_.fade(es.SCENE + 2, aside, reach, message.height_sigma_m**2)
         self._look_through(filter_, message.head)
+
+    def _scene(self, message: Message) -> Array:
+        r = message.r_camera_site + [0.0, 0.0, self._site.radius_m]
+        side = self._side_per_m * (float(np.linalg.norm(r)) - self._site.radius_m)
+        return np.array([*message.scene_map_m.tolist(), side, message.zone_spacing_m])
 
     def _look_through(self, filter_: InertialFilter, head: int) -> None:
         """How a head sits says nothing of another."""
