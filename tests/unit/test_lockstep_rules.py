@@ -151,6 +151,16 @@ def test_the_conductor_waits_for_the_command_of_the_tick_before() -> None:
     assert conductor.missing() == []
 
 
+def test_missed_deadlines_are_counted_and_so_are_those_in_a_row() -> None:
+    conductor = Conductor(CATALOGUE.nodes["physics"], CATALOGUE, NODES)
+    for seq, in_time in enumerate([True, False, False, True, False]):
+        conductor.begin(20_000_000)
+        if in_time:
+            conductor.on_message("throttle_command", encoded("throttle_command", seq))
+        conductor.count_deadline()
+    assert (conductor.record.deadline_misses, conductor.record.misses_in_a_row) == (3, 2)
+
+
 def test_who_holds_up_the_run_is_the_first_in_the_flow_that_is_behind() -> None:
     conductor = Conductor(CATALOGUE.nodes["physics"], CATALOGUE, NODES)
     conductor.begin(0)

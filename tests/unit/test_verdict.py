@@ -28,6 +28,7 @@ KEYS = [
         "version",
         "stale_inputs",
         "missed_ticks",
+        "misses_in_a_row",
         "command_delay_p50_s",
         "command_delay_p99_s",
     ),
@@ -94,13 +95,15 @@ def test_a_lander_that_touched_nothing_has_no_touchdown():
     assert "touchdown at" not in str(judged)
 
 
-@pytest.mark.parametrize("count", ["deadline_misses", "stale_inputs", "missed_ticks"])
+@pytest.mark.parametrize("count", ["deadline_misses", "stale_inputs", "missed_ticks", "misses_in_a_row"])
 def test_a_run_that_the_machine_did_not_keep_up_with_is_marked(count):
-    judged = verdict.compose(result(), record(rate=1.0, **{count: 1}), **ABOUT)
+    many = {"ticks": 1000, count: 11}  # more than one in a hundred; for those in a row, more than a tenth of a second
+    judged = verdict.compose(result(), record(rate=1.0, **many), **ABOUT)
     assert judged.degraded
-    assert not verdict.compose(result(), record(rate=0.0, **{count: 1}), **ABOUT).degraded  # lockstep waits
     assert "DEGRADED" in str(judged)
-    assert not verdict.compose(result(), record(), **ABOUT).degraded
+    assert not verdict.compose(result(), record(rate=0.0, **many), **ABOUT).degraded  # lockstep waits
+    assert not verdict.compose(result(), record(rate=1.0, **{"ticks": 1000, count: 5}), **ABOUT).degraded
+    assert verdict.failed_to_run("broken off", verdict.is_degraded(record(rate=1.0, **many)), **ABOUT).degraded
 
 
 def test_a_run_that_failed_to_start_has_a_verdict_too(tmp_path):

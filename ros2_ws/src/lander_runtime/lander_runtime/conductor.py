@@ -47,6 +47,7 @@ class RunRecord:
     digest: str = ""
     nodes_lost: list[LostNode] = field(default_factory=list)
     deadline_misses: int = 0
+    misses_in_a_row: int = 0  # the most
     stale_inputs: int = 0
     missed_ticks: int = 0
     command_delay_s: list[float] = field(default_factory=list)  # wall clock, from truth to command
@@ -93,6 +94,7 @@ class Conductor:
         self._publishers = {port.topic.key: catalogue.publisher_of(port.topic) for port in node.inputs}
         self._inbox = Inbox(node, decoder, plan)
         self._due = dict.fromkeys(self._publishers, -1)
+        self._missed = 0  # deadlines in a row, up to now
 
     def on_message(self, key: str, data: bytes) -> None:
         """A message of an input arrived."""
@@ -110,6 +112,12 @@ class Conductor:
             if port.topic.is_due(tick.previous_ns, tick.stamp_ns):
                 self._due[port.topic.key] = tick.seq
         return tick
+
+    def count_deadline(self) -> None:
+        """The time of this tick is over: count whether what it owes has come."""
+        self._missed = self._missed + 1 if self.missing() else 0
+        self.record.deadline_misses += self._missed > 0
+        self.record.misses_in_a_row = max(self.record.misses_in_a_row, self._missed)
 
     def changes(self) -> list[Change]:
         """Who leaves and who comes back at the tick just made; to be asked once a tick."""

@@ -18,10 +18,9 @@ from lander_runtime.messages import NANOSECONDS, Message, NodeEvent, decode
 from lander_runtime.messages import Tick as TickMessage
 from lander_runtime.node_events import EPOCH
 from lander_runtime.process_agent import ProcessAgent
-from lander_runtime.ros_host import FAREWELL_S, IDLE_S, Host
+from lander_runtime.ros_host import FAREWELL_S, IDLE_S, RUN_IN_TICKS, Host
 from lander_runtime.subsystem import Tick, TimeOwner
 
-_FIRST_TICKS = 100
 _NEWS_S = 1.0  # at most, until everybody has heard who is back
 _LOOK_S = 0.5  # wall clock, between looks at the processes where nobody waits for them
 
@@ -89,16 +88,22 @@ class ConductorHost(Host):
             self._receive(["node_events"], IDLE_S)
 
     def _await_turn(self) -> None:
-        if self.options.lockstep:
-            self._await_members()
-        elif self.conductor.tick.seq >= 0:
+        """Wait until the next tick may begin."""
+        tick = self.conductor.tick
+        if not self.options.waits_at(tick.seq):
             self._await_wall_clock()
+        elif self.options.waits_at(tick.seq + 1):
+            self._await_members(CREDIT_TICKS)
+        else:
+            self._await_members(0)
+            self._paced_since = time.monotonic() - (tick.time_s + tick.step_s) / self.options.rate
 
-    def _await_members(self) -> None:
+    def _await_members(self, credit: int) -> None:
+        """Wait for the commands of this tick, and for members that lag by more than their credit, ticks."""
         waited_since = time.monotonic()
         while True:
             missing = self.conductor.missing()
-            behind = [] if missing else self.conductor.laggards(self.conductor.tick.seq - CREDIT_TICKS)
+            behind = [] if missing else self.conductor.laggards(self.conductor.tick.seq - credit)
             if not missing and not behind:
                 return
             self._receive(missing or ["tick_done"], IDLE_S)
@@ -111,7 +116,7 @@ class ConductorHost(Host):
     @property
     def _patience_s(self) -> float:
         """How long to wait for a member; at first longer, for first steps load or even compile their kernels."""
-        starting = self.conductor.tick.seq < _FIRST_TICKS
+        starting = self.conductor.tick.seq < RUN_IN_TICKS
         return self.options.start_timeout_s if starting else self.options.watchdog_s
 
     def _lose_culprit(self, behind: Sequence[str]) -> None:
@@ -177,11 +182,13 @@ class ConductorHost(Host):
 
     def _await_wall_clock(self) -> None:
         # The tick that comes is taken to be as long as the last one; its true length is known only when it begins.
-        due = self._began_at + (self.conductor.tick.time_s + self.conductor.tick.step_s) / self.options.rate
-        while (left := due - time.monotonic()) > 0.0:
+        step_s = self.conductor.tick.step_s / self.options.rate
+        due = self._paced_since + self.conductor.tick.time_s / self.options.rate + step_s
+        # Where the world was late, members have the time of a tick all the same.
+        deadline = max(due, self._announced_at + step_s)
+        while (left := (deadline if self.conductor.missing() else due) - time.monotonic()) > 0.0:
             self._receive(self._needed_inputs(), min(left, IDLE_S))
-        if self.conductor.missing():
-            self.conductor.record.deadline_misses += 1
+        self.conductor.count_deadline()
 
     def _needed_inputs(self) -> list[str]:
         return [port.topic.key for port in self.declaration.inputs] + ["tick_done"]
@@ -194,7 +201,7 @@ class ConductorHost(Host):
         self._change_members()
         outputs = self.subsystem.step(tick, inputs)
         self._announce(tick)
-        self._sent_at[tick.seq] = time.monotonic()
+        self._sent_at[tick.seq] = self._announced_at = time.monotonic()
         self.emit(tick, outputs)
         self.report_progress(tick)
         self.check_alive()
@@ -233,7 +240,7 @@ class ConductorHost(Host):
         else:
             self.conductor.on_message(key, data)
             sent = self._sent_at.pop(self.conductor.newest(key), None)
-            if sent is not None and not self.options.lockstep:
+            if sent is not None and not self.options.waits_at(self.conductor.tick.seq):
                 self.conductor.record.command_delay_s.append(time.monotonic() - sent)
 
     @property

@@ -32,6 +32,7 @@ View = Callable[[Message], Message]  # from a message of ours to the standard me
 IDLE_S = 0.05  # a node that has waited this long says how far it is
 _SERVICE_PERIOD_S = 0.1  # between looks at parameters, lifecycle and services
 _CALLS_A_LOOK = 3  # at most: each costs about 0.3 ms even where nobody called
+RUN_IN_TICKS = 50  # of a run: first steps load or even compile kernels, so nobody is held to the wall clock yet
 FAREWELL_S = 5.0  # how long to wait for the last acknowledgements
 
 EXIT_BAD_CONFIGURATION = 2
@@ -58,8 +59,12 @@ class RunOptions:
 
     @property
     def lockstep(self) -> bool:
-        """Whether nodes wait for each other."""
+        """Whether nodes wait for each other throughout."""
         return self.rate <= 0.0
+
+    def waits_at(self, tick: int) -> bool:
+        """Whether nodes wait for each other at a tick; by the wall clock they do in the first ones."""
+        return self.lockstep or tick < RUN_IN_TICKS
 
 
 @dataclass(frozen=True)

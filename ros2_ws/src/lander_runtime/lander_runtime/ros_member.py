@@ -122,7 +122,7 @@ class MemberHost(Host):
                 self._receive(self._wake_key)
             return
         missing = self._member.missing(tick)
-        overdue = not self.options.lockstep and self._member.newest_announced > tick.seq
+        overdue = not self.options.waits_at(tick.seq) and self._member.newest_announced > tick.seq
         if missing and not overdue:
             self._receive(missing[-1])
             return

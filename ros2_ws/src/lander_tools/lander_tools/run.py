@@ -223,7 +223,8 @@ def verdict_on(
     if kept_up := verdict.pace(record):
         click.echo(kept_up)
     if not record["result"]:
-        return verdict.failed_to_run(f"broken off after {record['sim_time_s']:.1f} s of flight", **about)
+        why = f"broken off after {record['sim_time_s']:.1f} s of flight"
+        return verdict.failed_to_run(why, verdict.is_degraded(record), **about)
     with suppress(BagError), Bag(folder.bag) as bag:
         return verdict.compose(record["result"], record, verdict.altitude_error_m(bag), recorded(bag), **about)
     return verdict.compose(record["result"], record, None, found, **about)
