@@ -11,8 +11,6 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 
 from lander_common.mission import resolve
@@ -20,16 +18,6 @@ from lander_runtime.architecture import architecture
 from lander_tools.in_process import InProcessFlight
 
 _STEPS = 20  # of a flight, in which nearly all compiled code is loaded
-
-
-@contextmanager
-def behind_all_others() -> Iterator[None]:
-    """Give way, where the run has real-time priority, to the nodes that are flying."""
-    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
-    if policy in (os.SCHED_FIFO, os.SCHED_RR):
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    yield
-    os.sched_setscheduler(0, policy, priority)
 
 
 def warm_up(configuration: str, seed: int) -> None:
@@ -44,8 +32,7 @@ def warm_up(configuration: str, seed: int) -> None:
 
 def main(configuration: str, seed: str) -> None:
     """Wait, and become a node."""
-    with behind_all_others():
-        warm_up(configuration, int(seed))
+    warm_up(configuration, int(seed))
     line = sys.stdin.readline()
     if not line:
         return
