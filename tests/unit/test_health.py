@@ -19,7 +19,7 @@ from lander_flight.health_monitors import LeakMonitor, LowPass
 from lander_flight.health_parameters import Check, HealthParameters
 from lander_flight.health_quantities import QUANTITIES
 from lander_flight.health_table import band_text, checks, declared_ages_s, markdown
-from lander_flight.health_verdict import ERROR, OK, STALE, WARN, Verdict, outside, worst
+from lander_flight.health_verdict import ERROR, OK, STALE, WARN, Verdict, closed, outside, worst
 from lander_runtime.config import ConfigError
 from lander_runtime.messages import GuidanceCommand, HealthStatus, header_message, zeros
 from lander_runtime.subsystem import Inputs, Tick
@@ -550,7 +550,7 @@ def test_after_good_values_for_the_persistence_a_verdict_is_good(values: list[fl
 
 
 def test_what_is_not_a_number_is_beyond_every_limit() -> None:
-    assert outside(nan, (None, 5.0))
+    assert outside(nan, closed((None, 5.0)))
     assert not outside(nan, None)
 
 

@@ -30,7 +30,7 @@ class CommandedThrust:
         main_stuck, *ring_stuck = command.engine_stuck_open.tolist()
         total = main * self._main_n * step_s if command.main_engine or main_stuck else 0.0
         for on_s, fraction, stuck in zip(command.assist_on_s.tolist(), ring, ring_stuck, strict=True):
-            total += fraction * self._assist_n * (step_s if stuck else min(on_s, step_s))
+            total += fraction * self._assist_n * (step_s if stuck or step_s < on_s else on_s)
         return float(total)
 
 
@@ -74,7 +74,7 @@ class AccelerationMonitor:
         p = self._parameters
         self._time_s += step_s
         modelled = self.model(command, mass_kg, step_s)
-        x, y, z = (a - b for a, b in zip(measured, modelled, strict=True))
+        x, y, z = measured[0] - modelled[0], measured[1] - modelled[1], measured[2] - modelled[2]
         weight = 1.0 - exp(-step_s / p.smoothing_s)
         self._difference += weight * (z / step_s - self._difference)
         self._sideways += weight * (sqrt(x * x + y * y) / step_s - self._sideways)

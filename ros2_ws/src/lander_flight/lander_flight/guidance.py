@@ -64,6 +64,8 @@ class Guidance(Subsystem):
         self._estimate = ThrustEstimate(mission, p.estimator)
         self._start = start = nominal_start(mission)
         self._gravity = g = GM_M3_S2 / self._radius_m**2
+        self._time_after = {phase: time_after(phase, p) for phase in Phase}
+        self._delta_v_after = {phase: delta_v_after(phase, p, g) for phase in Phase}
         self._share = 1.0  # of the planned thrust, that is at hand
         R_mcmf_approach, target = self._frame.R_mcmf_approach, self._frame.r_target_mcmf
         solvers = [BrakingSolver(gate, R_mcmf_approach, target) for gate in self._gates()]
@@ -407,7 +409,7 @@ class Guidance(Subsystem):
             low_rate=demand.low_rate,
             time_to_go_s=demand.time_to_go_s,
             time_to_touchdown_s=self._time_to_touchdown(),
-            delta_v_to_go_m_s=demand.delta_v_to_go_m_s + delta_v_after(self._phase, self._parameters, self._gravity),
+            delta_v_to_go_m_s=demand.delta_v_to_go_m_s + self._delta_v_after[self._phase],
             range_to_go_m=0.0 if state is None else self._range_to_go(state),
             r_target_site=np.array(self._target_site),
             redesignations=self._redesignation.count,
@@ -415,7 +417,7 @@ class Guidance(Subsystem):
 
     def _time_to_touchdown(self) -> float:
         """Planned time until the ground, s."""
-        after = time_after(self._phase, self._parameters)
+        after = self._time_after[self._phase]
         if self._phase == Phase.DEORBIT:
             return max(self._start.descent_time_s - self._last_s, 0.0) + after
         if self._phase == Phase.COAST:
@@ -444,7 +446,7 @@ def _is_sound(message: Any) -> bool:
 
 def _contacts(inputs: Inputs) -> tuple[bool, ...]:
     telemetry = inputs.latest("vehicle_telemetry")
-    return () if telemetry is None else tuple(bool(pressed) for pressed in telemetry.contact)
+    return () if telemetry is None else tuple(telemetry.contact.tolist())
 
 
 def _vector(values: Any) -> Vector:

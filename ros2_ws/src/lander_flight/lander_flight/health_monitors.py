@@ -103,7 +103,7 @@ class PropellantMonitor:
         `felt_m_s2`: specific force along the thrust axis as navigation goes by it.
         """
         force = 0.0
-        if isfinite(felt_m_s2) and not telemetry.contact.any():
+        if isfinite(felt_m_s2) and not any(telemetry.contact.tolist()):
             force = max(felt_m_s2, 0.0) * thrust.mass_kg
         main = min(force, self._main_n) if throttle.main_engine else 0.0
         self._used_kg += (main * self._main_flow + (force - main) * self._assist_flow) * step_s

@@ -344,8 +344,10 @@ def main_engine_lost(s: Situation) -> float:
 @_quantity("throttle_command")
 def assist_thrusters(s: Situation) -> float:
     """How many assist thrusters do not give their nominal thrust, or burn unasked."""
-    fractions, stuck = s.throttle_command.engine_fraction[1:], s.throttle_command.engine_stuck_open[1:]
-    return float(np.count_nonzero((np.abs(fractions - 1.0) > s.model.engine_deviation) | stuck))
+    _, *fractions = s.throttle_command.engine_fraction.tolist()
+    _, *stuck = s.throttle_command.engine_stuck_open.tolist()
+    deviation = s.model.engine_deviation
+    return float(sum(abs(f - 1.0) > deviation or is_open for f, is_open in zip(fractions, stuck, strict=True)))
 
 
 @_quantity("navigation_state")
@@ -366,4 +368,4 @@ def false_contact(s: Situation) -> float | None:
     """How many legs report contact at an altitude where there is nothing to touch."""
     if s.navigation_state.altitude_m < s.model.contact_possible_below_m:
         return None
-    return float(np.count_nonzero(s.vehicle_telemetry.contact))
+    return float(sum(s.vehicle_telemetry.contact.tolist()))

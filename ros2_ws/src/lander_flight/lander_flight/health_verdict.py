@@ -19,23 +19,28 @@ def worst(verdicts: list[int]) -> int:
     return max(verdicts, key=_RANK.__getitem__, default=OK)
 
 
-def outside(value: float, band: Band | None) -> bool:
-    """Whether a value is outside of a band. What is not a number is outside of every band."""
+def closed(band: Band | None) -> tuple[float, float] | None:
+    """A band with infinity for a side that it has not; None where there is no band."""
     if band is None:
-        return False
+        return None
     low, high = band
-    return not (-inf if low is None else low) <= value <= (inf if high is None else high)
+    return (-inf if low is None else low, inf if high is None else high)
+
+
+def outside(value: float, band: tuple[float, float] | None) -> bool:
+    """Whether a value is outside of a band. What is not a number is outside of every band; nothing is where there is none."""
+    return band is not None and not band[0] <= value <= band[1]
 
 
 class Verdict:
     """The running verdict of one check."""
 
-    __slots__ = ("_beyond_ns", "_check", "_persistence_ns", "_stale_above_s", "_worse", "now")
+    __slots__ = ("_beyond_ns", "_error", "_persistence_ns", "_stale_above_s", "_warn", "_worse", "now")
 
     def __init__(self, check: Check, stale_above_s: float) -> None:
         """`stale_above_s`: age beyond which a check with `stale` is stale."""
-        self._check = check
-        self._stale_above_s = stale_above_s
+        self._error, self._warn = closed(check.error), closed(check.warn)
+        self._stale_above_s = None if check.stale is None else stale_above_s
         self._persistence_ns = round(check.persistence_s * NANOSECONDS)
         self._worse: bool | None = None  # in which direction the value has left the verdict, and since when
         self._beyond_ns = 0
@@ -61,9 +66,8 @@ class Verdict:
         return changed and level in (ERROR, STALE)
 
     def _level(self, value: float) -> int:
-        check = self._check
-        if outside(value, check.error):
+        if outside(value, self._error):
             return ERROR
-        if check.stale is not None and not value <= self._stale_above_s:
+        if self._stale_above_s is not None and not value <= self._stale_above_s:
             return STALE
-        return WARN if outside(value, check.warn) else OK
+        return WARN if outside(value, self._warn) else OK

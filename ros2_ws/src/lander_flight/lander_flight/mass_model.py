@@ -40,7 +40,10 @@ class MassModel:
             (self._rcs_propellant_kg, mass.rcs_tank_com_m),
         )
         total = mass.dry_kg + self._propellant_kg + self._rcs_propellant_kg
-        x, y, z = (sum(part_kg * com[axis] for part_kg, com in parts) / total for axis in range(3))
+        x = y = z = 0.0
+        for part_kg, com in parts:
+            x, y, z = x + part_kg * com[0], y + part_kg * com[1], z + part_kg * com[2]
+        x, y, z = x / total, y / total, z / total
         own = self._propellant_kg * mass.tank_gyration_radius_m**2
         ix, iy, iz = (dry + own for dry in mass.dry_inertia_kg_m2)
         for part_kg, com in parts:  # parallel axes

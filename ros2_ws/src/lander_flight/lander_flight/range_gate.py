@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from math import nan, sqrt
 from statistics import median
 from typing import Annotated, Literal, Protocol
@@ -18,8 +18,8 @@ from lander_runtime.config import Parameters
 _GAUSSIAN = 1.4826  # standard deviation over median absolute deviation of a normal distribution
 
 
-class Verdict(Enum):
-    """What was made of a measurement."""
+class Verdict(IntEnum):
+    """What was made of a measurement; numbers as in lander_interfaces/msg/NavigationState."""
 
     NOT_USED = 0
     ACCEPTED = 1

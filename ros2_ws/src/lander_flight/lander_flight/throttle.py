@@ -60,6 +60,7 @@ class Throttle(Subsystem):
         ring, com = parameters.ring, self._mass.com_body_m
         try:
             self._ring = RingDriver(vehicle.assist, com, ring.frame_ticks, parameters.tick_s, ring.minimum_off_s)
+            self._believe()
             self._allocate()
         except ValueError as error:
             raise ConfigError([f"vehicle {vehicle.name!r} with this throttle: {error}"]) from None
@@ -99,8 +100,14 @@ class Throttle(Subsystem):
         last = published.get("throttle_command")
         if last is not None:
             self._engines.restore(last.engine_fraction.tolist(), last.engine_stuck_open.tolist())
-            self._ring.believe(self._engines.fraction[1:], self._engines.stuck_open[1:])
+            self._believe()
             self._allocate()
+
+    def _believe(self) -> None:
+        """Take up what was found of the engines: the main engine, then the ring."""
+        fraction, stuck_open = self._engines.fraction, self._engines.stuck_open
+        self._ring.believe(fraction[1:], stuck_open[1:])
+        self._fraction, self._stuck_open = np.array(fraction), np.array(stuck_open)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Valve times for the tick that begins now."""
@@ -126,7 +133,7 @@ class Throttle(Subsystem):
         may_retry = self._command is not None and self._command.phase < GuidanceCommand.TERMINAL
         found = self._engines.look(message, may_retry)
         if found:
-            self._ring.believe(self._engines.fraction[1:], self._engines.stuck_open[1:])
+            self._believe()
         if found or any(
             abs(a - b) > _COM_STEP_M for a, b in zip(self._mass.com_body_m, self._com_allocated, strict=True)
         ):
@@ -264,8 +271,8 @@ class Throttle(Subsystem):
     def _found(self) -> dict[str, Any]:
         """What is found of the engines."""
         return {
-            "engine_fraction": np.array(self._engines.fraction),
-            "engine_stuck_open": np.array(self._engines.stuck_open),
+            "engine_fraction": self._fraction,
+            "engine_stuck_open": self._stuck_open,
             "main_limit_n": self._main_thrust_n,
             "assist_limit_n": self._ring.limit_n,
         }

@@ -17,8 +17,7 @@ class DigestChain:
 
     def add(self, topic_key: str, data: bytes) -> None:
         """Append one message: its topic, its length and its CDR bytes."""
-        self._hash.update(b"%s %d\n" % (topic_key.encode(), len(data)))
-        self._hash.update(data)
+        self._hash.update(b"%s %d\n%s" % (topic_key.encode(), len(data), data))
         self.count += 1
 
     def value(self) -> bytes:

@@ -74,8 +74,9 @@ def _constructor(full_name: str) -> Any:
     return constructor
 
 
+@lru_cache(maxsize=64)
 def time_message(stamp_ns: int) -> Message:
-    """builtin_interfaces/Time of a stamp in integer nanoseconds."""
+    """builtin_interfaces/Time of a stamp in integer nanoseconds; shared by all that is true then, so not to be changed."""
     seconds, nanoseconds = divmod(stamp_ns, NANOSECONDS)
     return message_type("builtin_interfaces/msg/Time")(sec=seconds, nanosec=nanoseconds)
 

@@ -115,7 +115,7 @@ def stamped(node: Node, tick: Tick, outputs: Outputs) -> Iterator[tuple[Topic, M
         declared += 1
         if not due and topic.period_ns != EVENT:
             continue
-        for message in given if isinstance(given, list) else [given]:
+        for message in given if isinstance(given, list) else (given,):
             message.tick = tick.seq
             message.header = header_message(stamp_ns, topic.frame)
             yield topic, message

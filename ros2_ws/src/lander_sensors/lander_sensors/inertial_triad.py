@@ -60,14 +60,15 @@ class Triad:
         if step_s != self._step_s:
             self._set_step(step_s)
         x, y, z = true
+        decay, drive, noise, drifts = self._decay, self._drive, self._noise, self.drift
         limit = self.errors.limit * step_s
         sensed = [0.0, 0.0, 0.0]
         saturated = False
         for axis in (0, 1, 2):
             row = self.rows[axis]
-            drift = self.drift[axis] = self._decay * self.drift[axis] + self._drive * normals[axis]
+            drift = drifts[axis] = decay * drifts[axis] + drive * normals[axis]
             value = row[0] * x + row[1] * y + row[2] * z
-            value += (self.bias[axis] + drift) * step_s + self._noise * normals[axis + 3]
+            value += (self.bias[axis] + drift) * step_s + noise * normals[axis + 3]
             if not -limit <= value <= limit:
                 value = limit if value > 0.0 else -limit
                 saturated = True

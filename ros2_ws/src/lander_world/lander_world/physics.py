@@ -12,7 +12,6 @@ from lander_runtime.subsystem import Inputs, Outputs, Tick, TimeOwner
 from lander_terrain.parameters import TerrainParameters
 from lander_terrain.terrain import Terrain
 from lander_world import report
-from lander_world.contact import TOUCHED
 from lander_world.judge import Judge
 from lander_world.parameters import LandingLimits, WorldParameters
 from lander_world.telemetry import Telemetry
@@ -89,9 +88,8 @@ class Physics(TimeOwner):
         return self._outputs(tick, events)
 
     def _outputs(self, tick: Tick, events: list[Message]) -> Outputs:
-        touching = self._touching()
-        self._telemetry.touch(touching)
-        outputs: Outputs = {"truth": truth_message(self.world.report, tick.step_ns, touching)}
+        self._telemetry.touch(self.world.touching)
+        outputs: Outputs = {"truth": truth_message(self.world.report, tick.step_ns, self.world.touching)}
         if self.node.outputs[-1].is_due(tick.previous_ns, tick.stamp_ns):
             plant = self.world.plant
             outputs["vehicle_telemetry"] = self._telemetry.message(
@@ -102,11 +100,6 @@ class Physics(TimeOwner):
         if self.finished:
             outputs["result"] = self._judge.result()
         return outputs
-
-    def _touching(self) -> int:
-        """Bit i: pad i touched within the tick."""
-        touched = self.world.plant.ground.pads[:, TOUCHED]
-        return sum(1 << i for i, value in enumerate(touched.tolist()) if value)
 
 
 def truth_message(numbers: np.ndarray[tuple[int], np.dtype[np.float64]], step_ns: int, touching: int) -> Message:

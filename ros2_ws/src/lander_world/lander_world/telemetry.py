@@ -40,15 +40,15 @@ class Telemetry:
         share = engines[:, thrusters.THRUST] / table[:, thrusters.FULL_THRUST]
         chambers = share + self._pressure_noise.normal(0.0, self._gauges.chamber_sigma_fraction, len(share))
         touched, self._touched = self._touched, 0
-        power = self._vehicle.power
+        power, valves_open = self._vehicle.power, _open(engines)
         return VehicleTelemetry(
             tank_pressure_pa=self._tank_pressures(tanks, pressure_fraction),
             propellant_gauge_kg=max(float(tanks[0] + residual_kg + quantity[0]), 0.0),
             rcs_propellant_gauge_kg=max(float(tanks[1] + self._rcs_gauge_error(quantity[1])), 0.0),
             main_chamber_pa=max(float(chambers[0]), 0.0) * self._gauges.main_chamber_pa,
             assist_chamber_pa=np.maximum(chambers[self._assist], 0.0) * self._gauges.assist_chamber_pa,
-            main_valve_open=bool(_open(engines)[0]),
-            assist_valve_open=_open(engines)[self._assist],
+            main_valve_open=bool(valves_open[0]),
+            assist_valve_open=valves_open[self._assist],
             contact=np.array([bool(touched >> i & 1) for i in range(self._vehicle.legs.count)]),
             bus_power_w=power.bus_power_w,
             available_power_w=power.available_power_w,
@@ -64,11 +64,10 @@ class Telemetry:
         t = self._vehicle.tanks
         share = min(float(tanks[1]) / t.rcs_propellant_capacity_kg, 1.0)
         rcs = 1.0 / (share / t.rcs_pressure_full_pa + (1.0 - share) / t.rcs_pressure_empty_pa)
-        full = np.array([t.regulated_pressure_pa, t.rcs_pressure_full_pa])
-        noise = self._pressure_noise.normal(0.0, self._gauges.tank_sigma_fraction, 2)
+        main_noise, rcs_noise = self._pressure_noise.normal(0.0, self._gauges.tank_sigma_fraction, 2).tolist()
         main = t.regulated_pressure_pa * pressure_fraction if tanks[0] > 0.0 else 0.0
-        pressures: Array = np.maximum(np.array([main, rcs]) + noise * full, 0.0)
-        return pressures
+        main, rcs = main + main_noise * t.regulated_pressure_pa, rcs + rcs_noise * t.rcs_pressure_full_pa
+        return np.array([max(main, 0.0), max(rcs, 0.0)])
 
 
 def _open(engines: Array) -> NDArray[np.bool_]:
