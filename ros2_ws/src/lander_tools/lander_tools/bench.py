@@ -31,6 +31,7 @@ from lander_tools.launch_runner import free_domain, isolated
 from lander_tools.sampler import sampled
 
 _SAMPLE_S = 1.0  # between looks at CPU and memory
+_LOOKS_PER_WEIGHING = 5  # the proportional set size is looked at more seldom: the kernel walks all pages for it
 
 
 @dataclass
@@ -39,6 +40,7 @@ class NodeLoad:
 
     cpu_s: float = 0.0
     peak_rss_mb: float = 0.0
+    pss_mb: float = 0.0  # pages that n processes share count 1/n; when all nodes together had most
 
 
 def stub_ring(ticks: int) -> dict[str, Any]:
@@ -96,26 +98,34 @@ def _watched(pid: int) -> Iterator[dict[str, NodeLoad]]:
 
 
 def _watch(pid: int, loads: dict[str, NodeLoad], over: threading.Event) -> None:
+    looks = 0
     while not over.wait(_SAMPLE_S):
         try:
             descendants = psutil.Process(pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return
+        weigh, looks = looks % _LOOKS_PER_WEIGHING == 0, looks + 1
+        pss_mb: dict[str, float] = {}
         for process in descendants:
-            _sample(process, loads)
+            pss_mb |= sample(process, loads, weigh)
+        if sum(pss_mb.values()) > sum(load.pss_mb for load in loads.values()):
+            for name, load in loads.items():
+                load.pss_mb = pss_mb.get(name, 0.0)
 
 
-def _sample(process: psutil.Process, loads: dict[str, NodeLoad]) -> None:
+def sample(process: psutil.Process, loads: dict[str, NodeLoad], weigh: bool) -> dict[str, float]:
+    """Note the load of a process, if it is a node; return its proportional set size, MB, by its name, if it shall be weighed."""
     try:
         name = next((part[8:] for part in process.cmdline() if part.startswith("__node:=")), None)
         if name is None:
-            return
+            return {}
         load = loads.setdefault(name, NodeLoad())
         times = process.cpu_times()
         load.cpu_s = times.user + times.system
         load.peak_rss_mb = max(load.peak_rss_mb, process.memory_info().rss / 1e6)
+        return {name: process.memory_full_info().pss / 1e6} if weigh else {}
     except psutil.NoSuchProcess:
-        return  # it ended between the listing and the look
+        return {}  # it ended between the listing and the look
 
 
 def _median(records: Sequence[dict[str, Any]], key: str) -> float:
@@ -204,12 +214,13 @@ def _speed_table(
 
 
 def _load_table(loads: dict[str, NodeLoad], wall_time_s: float) -> Table:
-    table = Table("node", "CPU, % of a core", "peak RSS, MB", title="lockstep: load by node")
-    for name, load in sorted(loads.items()):
-        table.add_row(name, f"{100.0 * load.cpu_s / wall_time_s:.0f}", f"{load.peak_rss_mb:.0f}")
-    table.add_row(
-        "all",
-        f"{100.0 * sum(load.cpu_s for load in loads.values()) / wall_time_s:.0f}",
-        f"{sum(load.peak_rss_mb for load in loads.values()):.0f}",
+    table = Table("node", "CPU, % of a core", "peak RSS, MB", "PSS, MB", title="lockstep: load by node")
+    everything = NodeLoad(
+        cpu_s=sum(load.cpu_s for load in loads.values()),
+        peak_rss_mb=sum(load.peak_rss_mb for load in loads.values()),
+        pss_mb=sum(load.pss_mb for load in loads.values()),
     )
+    for name, load in [*sorted(loads.items()), ("all", everything)]:
+        cpu_percent = 100.0 * load.cpu_s / wall_time_s
+        table.add_row(name, f"{cpu_percent:.0f}", f"{load.peak_rss_mb:.0f}", f"{load.pss_mb:.0f}")
     return table
