@@ -16,7 +16,8 @@ class LatchingGateParameters(Parameters):
 
     kind: Literal["latching"]
     settle_shots: Annotated[int, Field(ge=0)]  # taken as they are at first: they set the altitude
-    limit_m: Positive  # a later range that disagrees by more ends the use of the rangefinder
+    limit_m: Positive  # a later range that disagrees by more is not believed
+    in_a_row: Annotated[int, Field(ge=1)]  # so many of them end the use of the rangefinder
 
 
 class LatchingGate:
@@ -25,25 +26,27 @@ class LatchingGate:
     Known (ispace, 26 May 2023): over the rim of Atlas the rangefinder rightly measured that the ground fell by about 3 km.
     The software judged the difference to its own estimate as abnormal, filtered the rangefinder out from then on, and came
     down on an estimate of altitude that was about 5 km too low.
-    Assumed: the limit; that one range beyond it was enough; that the first ranges had set the altitude before.
+    Assumed: the limit, and how many ranges in a row had to be beyond it, more than a few noise pulses are, so that it is the rim
+    that ends it; that the first ranges had set the altitude before.
 
     Intuitive Machines 2 (6 March 2025). Known: the altimeter was noisy from 30 km down and never got better. Assumed: that its
     ranges were given up.
     """
 
     def __init__(self, parameters: LatchingGateParameters) -> None:
-        self._limit_m = parameters.limit_m
+        self._limit_m, self._most = parameters.limit_m, parameters.in_a_row
         self._settling = parameters.settle_shots
-        self._given_up = False
+        self._beyond = 0  # in a row
 
     def judge(self, innovation: Innovation) -> Judgement:
-        """Verdict; after the first range beyond the limit it is always the same."""
+        """Verdict; once enough ranges in a row were beyond the limit it is always the same."""
         size = abs(innovation.value_m)
         if self._settling > 0:
             self._settling -= 1
             return Judgement(Verdict.DEWEIGHTED, doubt_m=size)
-        self._given_up = self._given_up or size > self._limit_m
-        return Judgement(Verdict.REJECTED if self._given_up else Verdict.ACCEPTED)
+        if self._beyond < self._most:
+            self._beyond = self._beyond + 1 if size > self._limit_m else 0
+        return Judgement(Verdict.REJECTED if self._beyond else Verdict.ACCEPTED)
 
 
 class CredulousGateParameters(Parameters):
