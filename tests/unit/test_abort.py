@@ -71,6 +71,20 @@ def test_in_the_coast_and_the_first_half_of_braking_a_safe_orbit_is_reached(
     assert flight.mass_kg > 340.0 + 12.0 + 8.0
 
 
+def test_out_of_the_coast_from_the_parking_orbit_the_perilune_is_raised() -> None:
+    """At once, for no more than is left between the descent orbit and the circle: 19.5 m/s, and what the angle costs."""
+    mission = resolve("peregrine_leak", 1)
+    flight, guidance = PointMassFlight(mission, Errors()), Guidance(mission)
+    flight.fly(guidance, until_s=650.0)
+    before_kg = flight.mass_kg
+    flight.advice = {"health_status": ABORT, "throttle_command": engines(420.0, 1200.0)}
+    flight.fly(guidance, until_s=800.0)
+    r, v = flight.y[:3], flight.y[3:6]
+    assert flight.log.column("phase")[-1] == Phase.SAFE
+    assert perilune_m(tuple(r), tuple(v)) - mission.site_frame.radius_m > 59_000.0
+    assert before_kg - flight.mass_kg < 776.0 * 30.0 / (300.0 * 9.81)  # 30 m/s
+
+
 def test_too_late_for_an_orbit_the_landing_goes_on() -> None:
     flight, guidance = PointMassFlight(MISSION, Errors()), Guidance(MISSION)
     flight.fly(guidance, until_s=560.0)

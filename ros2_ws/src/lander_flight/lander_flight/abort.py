@@ -4,6 +4,10 @@ While the horizontal speed is still near that of an orbit, what is left of the p
 law is explicit: as much of the thrust upwards as holds the lander to a height, a damped second-order response to it,
 and the rest along the horizontal velocity, until the lowest point of the orbit is high enough. The same law is
 integrated ahead to say whether it would get there, with the propellant and without coming near the ground.
+
+In the coast from the parking orbit the descent orbit itself is safe, but low. There all the thrust goes along the
+horizontal velocity until the lowest point is as high as can be asked of it: at once, not at the next apolune, for a
+tank that leaks would be empty by then.
 """
 
 from __future__ import annotations
@@ -41,6 +45,15 @@ class AbortAscent:
         """Whether the orbit stays clear of the ground all around."""
         return perilune_m(r_mci, v_mci) - self._radius_m > self._parameters.perilune_m
 
+    def is_done(self, r_mci: Vector, v_mci: Vector) -> bool:
+        """Whether the orbit is as good as it can be made from here: safe, and raised where the lander is high above it."""
+        raised = perilune_m(r_mci, v_mci) - self._radius_m > self._parameters.raised_m
+        return self.is_safe(r_mci, v_mci) and (raised or not self._is_high(r_mci))
+
+    def _is_high(self, r_mci: Vector) -> bool:
+        """Above the perilune of a raised orbit, so that speed alone raises it."""
+        return norm(r_mci) - self._radius_m > self._parameters.raised_m
+
     def direction(self, r_mci: Vector, v_mci: Vector, acceleration_m_s2: float) -> Vector:
         """Thrust direction in mci, for an acceleration by thrust."""
         p, radius, up = self._parameters, norm(r_mci), unit(r_mci)
@@ -50,7 +63,7 @@ class AbortAscent:
         pull = GM_M3_S2 / radius**2 - speed**2 / radius
         missing = max(p.height_m - (radius - self._radius_m), 0.0)
         wanted = missing / p.time_constant_s**2 - 2.0 * climb / p.time_constant_s + pull
-        rise = min(max(wanted / acceleration_m_s2, 0.0), p.most_upwards)
+        rise = 0.0 if self._is_high(r_mci) else min(max(wanted / acceleration_m_s2, 0.0), p.most_upwards)
         return combined(rise, up, sqrt(1.0 - rise**2) / max(speed, _LEAST_SPEED_M_S), across)
 
     def is_possible(

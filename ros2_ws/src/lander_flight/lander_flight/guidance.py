@@ -228,7 +228,7 @@ class Guidance(Subsystem):
 
     def _aborting(self, state: LanderState) -> Demand:
         p, estimate, ascent = self._parameters.abort, self._estimate, self._ascent
-        if p is None or ascent is None or ascent.is_safe(state.r_mci, state.v_mci):
+        if p is None or ascent is None or ascent.is_done(state.r_mci, state.v_mci):
             return self._enter(Phase.SAFE, state)
         thrust_n = p.level * estimate.full_n
         direction = ascent.direction(state.r_mci, state.v_mci, estimate.acceleration(thrust_n))

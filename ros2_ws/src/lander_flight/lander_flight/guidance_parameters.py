@@ -150,6 +150,7 @@ class AbortParameters(Parameters):
     """Abort to a safe orbit."""
 
     perilune_m: Positive  # over the site, that is safe
+    raised_m: Positive  # over the site, to which the perilune is raised by a lander that is higher
     height_m: Positive  # over the site, that the ascent keeps to
     lowest_m: Positive  # over the site, that it may come down to
     time_constant_s: Positive  # of the way to that height
