@@ -72,6 +72,7 @@ class FixSource:
         self._sigmas = np.array([belief.detail_sigma * posting_m] * 2 + [4.0])
         self._reach = belief.detail_correlation * posting_m
         self._scene, self._place = self._sigmas * self._random.standard_normal(3), None
+        self._tilt, self._view, self._tilt_reach = np.zeros(3), None, belief.tilt_correlation_m
         self._period_ns, self._late_ns = round(period_s * 1e9), round(late_s * 1e9)
         self._queue: deque[tuple[int, Any]] = deque()
         self.spoil = np.zeros(3)  # m, by which fixes are wrong beyond what they state
@@ -89,9 +90,9 @@ class FixSource:
         r = R_site_mci @ r_camera - [0.0, 0.0, self._site.radius_m]
         height = float(np.linalg.norm(r_camera)) - self._site.radius_m
         covariance = pose_covariance(height)
-        noise = np.linalg.cholesky(covariance) @ self._random.standard_normal(6)
         up = R_site_mci @ r_camera / np.linalg.norm(r_camera)
         self._move_scene(r[:2])
+        noise = self._noise(covariance, r[:2], height)
         error = self._scene + [*self._shift, 0.0]
         R = turn(noise[3:]) @ R_site_mci @ R_mci_body @ turn(self._misaligned)
         message = zeros("lander_interfaces/msg/TrnFix")
@@ -106,6 +107,18 @@ class FixSource:
         )
         message.posting_m = message.zone_spacing_m = self._posting
         return message
+
+    def _noise(self, covariance: Array, place: Array, height: float) -> Array:
+        """Attitudes hang together over what the view moves, as navigation believes; position follows them, and has noise of its own."""
+        view = np.array([*place, height * CAMERA.lens.width_px / CAMERA.lens.focal_px])
+        phi = 0.0 if self._view is None else np.exp(-np.linalg.norm(view - self._view) / self._tilt_reach)
+        self._tilt = phi * self._tilt + np.sqrt(1.0 - phi**2) * self._random.standard_normal(3)
+        self._view = view
+        tilt = covariance[3:, 3:]
+        pull = np.linalg.solve(tilt, covariance[3:, :3]).T
+        own = covariance[:3, :3] - pull @ tilt @ pull.T
+        turned = np.linalg.cholesky(tilt) @ self._tilt
+        return np.concatenate([pull @ turned + np.linalg.cholesky(own) @ self._random.standard_normal(3), turned])
 
     def _move_scene(self, place: Array) -> None:
         if self._place is not None:

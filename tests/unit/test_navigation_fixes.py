@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fix_samples import POSITION_M, FixSource, carried, fix_belief, fix_processor
+from fix_samples import POSITION_M, FixSource, carried, fix_belief, fix_processor, pose_covariance
 from navigation_samples import STEP_NS, Hover, level_map, step
 from scipy.stats import chi2
 
@@ -12,6 +12,7 @@ from lander_common.mission import Mission, resolve
 from lander_flight import error_state as es
 from lander_flight import strapdown as sd
 from lander_flight.fix_gate import FixGate, FixGateParameters, FixInnovation
+from lander_flight.fix_processor import shared_tilt
 from lander_flight.fix_update import Pose, measure, measure_place, turn
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.range_gate import Verdict
@@ -97,6 +98,19 @@ def test_a_view_that_shrinks_by_a_part_renews_its_mean_as_one_that_moves_by_that
     whole, shrunk, aside = field[:, :, :64], field[:, 4:60, 4:60], field[:, :, 8:]
     means = np.array([part.mean(axis=(1, 2)) for part in (whole, shrunk, aside)])
     np.testing.assert_allclose(np.corrcoef(means)[0, 1:], 1.0 - 8.0 / 64.0, atol=0.03)  # 5 sigma of 2000 samples
+
+
+def test_fixes_that_share_their_tilt_hold_what_a_markov_sequence_tells_of_its_mean() -> None:
+    """Against the inverse of the whole covariance of 12 samples; position about a given attitude stays as it was."""
+    moved, covariance = 0.3, pose_covariance(500.0)
+    sequence = np.exp(-moved * np.abs(np.subtract.outer(np.arange(12), np.arange(12))))
+    exact = np.ones(12) @ np.linalg.solve(sequence, np.ones(12))
+    further = covariance + shared_tilt(covariance, moved)
+    share = covariance[3:, 3:] @ np.linalg.inv(further[3:, 3:])
+    np.testing.assert_allclose(1.0 + 11.0 * share, exact * np.eye(3) + (1.0 - np.eye(3)), atol=1e-9)
+    np.testing.assert_allclose(shared_tilt(covariance, np.inf), 0.0, atol=1e-30)
+    own = [np.linalg.inv(np.linalg.inv(each)[:3, :3]) for each in (covariance, further)]
+    np.testing.assert_allclose(own[1], own[0], rtol=1e-6, atol=1e-12)
 
 
 def test_map_axes_of_the_samples_are_those_of_the_filter() -> None:

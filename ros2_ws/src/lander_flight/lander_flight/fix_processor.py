@@ -9,7 +9,7 @@ about a second, is three orders below that of a fix.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import hypot, inf, radians
+from math import hypot, inf, radians, tanh
 from typing import cast
 
 import numpy as np
@@ -73,13 +73,14 @@ class FixProcessor:
         if filter_.back(age_s) is None:
             return NO_FIX
         filter_.carry()
-        self._fade(filter_, message)
+        moved = self._fade(filter_, message)
         past, sums = cast(tuple[Array, Array], filter_.back(age_s))
         lever = self._heads[message.head] - com_body
         found = measure(past, _pose(message), lever, self._site, time_s)
         rows = np.array([es.backwards(row, sums, filter_.nav[:3]) for row in found.rows])
         covariance = message.covariance.reshape(6, 6)
-        return self._correct(filter_, Measured(rows, found.innovation), covariance, time_s, ranged_s)
+        shared = shared_tilt(covariance, max(moved, message.posting_m) / self._belief.tilt_correlation_m)
+        return self._correct(filter_, Measured(rows, found.innovation), covariance, shared, time_s, ranged_s)
 
     def process_motion(self, message: Message, filter_: InertialFilter, com_body: Array) -> None:
         """Correct the filter by a displacement between two images; one that does not fit is left out."""
@@ -107,8 +108,8 @@ class FixProcessor:
         place, rows = measure_place(past, lever, self._site, time_s, moved_site)
         return place, np.array([es.backwards(row, sums, filter_.nav[:3]) for row in rows])
 
-    def _fade(self, filter_: InertialFilter, message: Message) -> None:
-        """Let the errors of the map where the camera looks decay over the ground that its view has moved, or come to leave out.
+    def _fade(self, filter_: InertialFilter, message: Message) -> float:
+        """Let the errors of the map in view decay over the ground that the view has moved, or leaves out; returns how far, m.
 
         Of a view that shrinks by a part, as of one that moves aside by that part, so much of the mean over it is new.
         """
@@ -126,6 +127,7 @@ class FixProcessor:
         filter_.fade(es.SCENE + 1, moved, reach, shift)
         filter_.fade(es.SCENE + 2, aside, reach, message.height_sigma_m**2)
         self._look_through(filter_, message.head)
+        return moved
 
     def _scene(self, message: Message) -> Array:
         r = message.r_camera_site + [0.0, 0.0, self._site.radius_m]
@@ -140,8 +142,15 @@ class FixProcessor:
             self._head = head
 
     def _correct(
-        self, filter_: InertialFilter, found: Measured, covariance: Array, time_s: float, ranged_s: float
+        self,
+        filter_: InertialFilter,
+        found: Measured,
+        covariance: Array,
+        shared: Array,
+        time_s: float,
+        ranged_s: float,
     ) -> FixResult:
+        """Judge a fix by its covariance; what the next one shares with it, (6, 6), counts when it is used."""
         expected = found.rows @ filter_.P @ found.rows.T + covariance
         z, sigma = found.innovation, np.sqrt(np.diag(expected)[:3])
         nis = float(z @ np.linalg.solve(expected, z))
@@ -150,8 +159,20 @@ class FixProcessor:
         judgement = self._gate.judge(FixInnovation(time_s, z[:3], own, nis, vouched))
         if judgement.verdict in _USED:
             _doubt(filter_, judgement)
-            _use(filter_, found.rows, z, covariance + (judgement.deweight - 1.0) * expected)
+            _use(filter_, found.rows, z, covariance + shared + (judgement.deweight - 1.0) * expected)
         return FixResult(judgement.verdict, z[:3], sigma, nis, time_s)
+
+
+def shared_tilt(covariance: Array, moved: float) -> Array:
+    """What to add to the covariance of a fix, (6, 6), for the error of its attitude that it shares with the fix before.
+
+    Heights that err along a slope tilt every fix over them alike, and shift it with the tilt. `moved`: by the view since then, in
+    lengths over which that decays. The information of a first-order Markov sequence with correlation phi from one
+    to the next on its mean is that of the first, and (1 - phi)/(1 + phi) = tanh(moved/2) as much of each further one.
+    """
+    tilt = covariance[3:, 3:]
+    pull = np.vstack([np.linalg.solve(tilt, covariance[3:, :3]).T, np.eye(3)])
+    return np.asarray((1.0 / tanh(0.5 * moved) - 1.0) * pull @ tilt @ pull.T)
 
 
 def _use(filter_: InertialFilter, rows: Array, innovation: Array, covariance: Array) -> None:

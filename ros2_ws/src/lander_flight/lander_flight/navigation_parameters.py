@@ -67,6 +67,7 @@ class FixBelief(Parameters):
     mount_sigma_deg: Positive
     detail_sigma: Positive
     detail_correlation: Positive
+    tilt_correlation_m: Positive
     largest_motion_nis: Positive
     gate: FixGateParameters
 
