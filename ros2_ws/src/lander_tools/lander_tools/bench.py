@@ -186,7 +186,7 @@ def bench(runs: int, sim_time_s: float, seed: int) -> None:
     in_process = []
     for _ in range(runs):
         rings.append(stub_ring(round(sim_time_s * 50)))
-        record, loads = lander_run(["--seed", str(seed), "--stop-after", str(sim_time_s)])
+        record, loads = lander_run(["--seed", str(seed), "--stop-after", str(sim_time_s), "--no-report"])
         locksteps.append(record)
         in_process.append(in_process_factors("nominal", seed)[0])
     paced, _ = lander_run(["--seed", str(seed), "--rate", "1", "--stop-after", str(min(sim_time_s, 60.0))])

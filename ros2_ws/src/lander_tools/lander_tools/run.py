@@ -52,6 +52,7 @@ class Request:
     choices: Mapping[str, str]
     settings: Mapping[str, str]
     record: bool
+    report: bool = True
     stop_after_s: float = 0.0
     domain: int | None = None
 
@@ -81,7 +82,8 @@ class Request:
 @click.option("--start", default="", metavar="NAME", help="powered_descent or deorbit. Default: the scenario's.")
 @click.option("--logic", type=click.Choice(LOGICS), help="Which flight software flies. Default: the scenario's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value of the configuration.")
-@click.option("--record/--no-record", default=True, show_default=True, help="Record a bag and draw the report.")
+@click.option("--record/--no-record", default=True, show_default=True, help="Record a bag.")
+@click.option("--report/--no-report", default=True, show_default=True, help="Draw the report of what was recorded.")
 @click.option(
     "--stop-after", default=0.0, type=click.FloatRange(min=0.0), metavar="SECONDS", help="Of flight; 0: its end."
 )
@@ -96,6 +98,7 @@ def command(
     logic: str | None,
     settings: Sequence[str],
     record: bool,
+    report: bool,
     stop_after: float,
     out: Path | None,
     domain: int | None,
@@ -114,6 +117,7 @@ def command(
         choices=choices,
         settings=split_settings(settings) | logic_setting(logic),
         record=record,
+        report=report,
         stop_after_s=stop_after,
         domain=domain,
     )
@@ -180,7 +184,7 @@ def fly(request: Request, out: Path | None) -> Verdict:
         verdict.write(judged, folder.verdict)
     except VerdictError as error:
         click.echo(error, err=True)
-    if folder.bag.exists():
+    if request.report and folder.bag.exists():
         draw_report(folder)
     return judged
 
