@@ -85,7 +85,7 @@ def test_a_lost_payload_manager_does_not_stop_the_descent(tmp_path: Path) -> Non
 
 def test_a_killed_recorder_costs_the_end_of_the_bag_and_not_the_flight(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = runs.start(out, "--stop-after", "40", "--no-report")
+    process = runs.start(out, "--stop-after", "40")
     victim = runs.node_process(process, "recorder")
     runs.wait_for_file(out / "bag" / "bag.mcap", 500_000)
     victim.kill()
