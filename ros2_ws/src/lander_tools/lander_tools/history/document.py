@@ -27,13 +27,20 @@ def write(scenarios: Mapping[str, Scenario], flights: Sequence[Flight], plots: P
     return path
 
 
+_SHORT = {"heritage": "by the logic of then", "frigoris": "by ours"}
+
+
+def _seeds(flown: Mapping[str, Sequence[Flight]], logic: str) -> str:
+    return seeds_text(sorted({flight.seed for found in flown.values() for flight in telling.of_logic(found, logic)}))
+
+
 def render(scenarios: Mapping[str, Scenario], flights: Sequence[Flight]) -> str:
     """The document; `./lander history` writes it."""
     flown = telling.flown_landings(scenarios, flights)
-    seeds = seeds_text(sorted({flight.seed for flight in flights}))
+    seeds = " and ".join(f"{_SHORT[logic]} with seeds {_seeds(flown, logic)}" for logic in _SHORT)
     parts = [
         "# Lunar landings, flown again",
-        f"{LEAD} This page is written by `./lander history`; it was flown with seeds {seeds}.",
+        f"{LEAD} This page is written by `./lander history`; it was flown {seeds}.",
         _summary(scenarios, flown),
         "Landed hard: within what the legs survive, beyond the limits of success. Ranges behind shares are 95 % score intervals.",
         *(_chapter(name, scenarios[name], flown[name]) for name in flown),
