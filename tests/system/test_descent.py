@@ -71,13 +71,13 @@ def test_the_run_folder_has_what_it_promises(landing: tuple[Path, int, str]) -> 
 
 def test_a_lost_payload_manager_does_not_stop_the_descent(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = runs.start(out, "--stop-after", "60", "--no-report")
+    process = runs.start(out, "--stop-after", "30", "--no-report")
     victim = runs.node_process(process, "payload_manager")
     runs.wait_for_file(out / "bag" / "bag.mcap", 200_000)
     victim.kill()
     _, output = runs.finish(process)
     record = runs.record(out)
-    assert record["sim_time_s"] >= 60.0, output
+    assert record["sim_time_s"] >= 30.0, output
     (lost,) = record["nodes_lost"]
     assert lost["node"] == "payload_manager"
     assert 0 < lost["tick"] <= record["ticks"]
@@ -115,7 +115,7 @@ def test_a_navigation_that_is_killed_from_outside_is_replaced_and_the_rest_flies
 
 
 def test_a_killed_and_restarted_navigation_flies_the_same_on_every_transport() -> None:
-    found = equality.compare("navigation_restart", seed=1, stop_after_s=12.0)
+    found = equality.compare("navigation_restart", seed=1, stop_after_s=12.0, busy=1)
     assert found.is_equal, found.digests
 
 
@@ -130,10 +130,8 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     assert runs.leftovers(out) == []
 
 
-def test_another_seed_is_another_run(tmp_path: Path) -> None:
-    for seed in ("5", "6"):
-        runs.run(tmp_path / seed, "--seed", seed, "--stop-after", SHORT_S, "--no-record")
-    assert runs.record(tmp_path / "5")["digest"] != runs.record(tmp_path / "6")["digest"]
+def test_another_seed_is_another_run() -> None:
+    assert fly("nominal", seed=5, stop_after_s=5.0).digest != fly("nominal", seed=6, stop_after_s=5.0).digest
 
 
 def standard_messages(bag: Bag) -> dict[str, list[bytes]]:

@@ -38,12 +38,15 @@ class Comparison:
         return len(set(self.digests.values())) == 1 and all(self.digests.values())
 
 
-def compare(scenario: str, seed: int, stop_after_s: float) -> Comparison:
-    """Fly a scenario on every transport; `stop_after_s`: break off after so many seconds of flight, 0: fly to the end."""
+def compare(scenario: str, seed: int, stop_after_s: float, busy: int | None = None) -> Comparison:
+    """Fly a scenario on every transport, once beside so many `busy` processes (default: one for each core).
+
+    `stop_after_s`: break off after so many seconds of flight, 0: fly to the end.
+    """
     digests = {"in process": fly(scenario, seed, stop_after_s=stop_after_s).digest}
     digests["lockstep"] = over_dds(scenario, seed, stop_after_s)
     digests["lockstep again"] = over_dds(scenario, seed, stop_after_s)
-    with hogs(os.cpu_count() or 1):
+    with hogs(busy or os.cpu_count() or 1):
         digests["beside hogs"] = over_dds(scenario, seed, stop_after_s)
     return Comparison(scenario, seed, digests)
 
