@@ -79,10 +79,8 @@ def test_errors_in_view_decay_over_what_it_moves_aside_and_what_it_shrinks_by() 
     filter_ = InertialFilter(far_nav(), np.eye(es.SIZE), 0.0, np.zeros(5), 10)
     fix = zeros("lander_interfaces/msg/TrnFix")
     fix.posting_m = fix.zone_spacing_m = 2.0
-    for up, east in (
-        (1000.0, 0.0),
-        (1000.0 - 40.0 * 500.0 / 512.0, 30.0),
-    ):  # the side of the view is 512/500 of the height
+    lower = 1000.0 - 40.0 * 500.0 / 512.0  # the side of the view is 512/500 of the height
+    for up, east in ((1000.0, 0.0), (lower, 30.0)):
         fix.r_camera_site, fix.scene_map_m = np.array([0.0, 0.0, up]), np.array([east, 0.0])
         processor._fade(filter_, fix)
         if not east:

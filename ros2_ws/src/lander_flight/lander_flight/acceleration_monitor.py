@@ -30,7 +30,7 @@ class CommandedThrust:
         main_stuck, *ring_stuck = command.engine_stuck_open.tolist()
         total = main * self._main_n * step_s if command.main_engine or main_stuck else 0.0
         for on_s, fraction, stuck in zip(command.assist_on_s.tolist(), ring, ring_stuck, strict=True):
-            total += fraction * self._assist_n * (step_s if stuck or step_s < on_s else on_s)
+            total += fraction * self._assist_n * (step_s if stuck else min(on_s, step_s))
         return float(total)
 
 

@@ -60,9 +60,8 @@ class FixProcessor:
         self._site = site
         self._head = _NO_HEAD  # of the fix before
         self._side_per_m = camera.lens.width_px / camera.lens.focal_px
-        self.scene = np.full(
-            4, inf
-        )  # where the camera saw the map last and how wide its view was, m; spacing of that zone
+        # Where the camera saw the map last and how wide its view was, m; spacing of that zone.
+        self.scene = np.full(4, inf)
 
     def process(self, message: Message, filter_: InertialFilter, com_body: Array, ranged_s: float) -> FixResult:
         """Correct the filter by a fix, or not. `ranged_s`: time since a range was accepted."""

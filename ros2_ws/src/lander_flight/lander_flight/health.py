@@ -136,7 +136,7 @@ class Health(Subsystem):
 
     def _judge_one(self, watch: _Watch, phase: int | None, now_ns: int, silent: frozenset[str]) -> tuple[float, bool]:
         """Value reported and whether the verdict became ERROR or STALE."""
-        if silent and not silent.isdisjoint(watch.quantity.needs):
+        if not silent.isdisjoint(watch.quantity.needs):
             return _NOT_APPLICABLE, watch.verdict.put(STALE)
         value = None
         if not watch.phases or phase in watch.phases:

@@ -112,7 +112,7 @@ class Inbox:
         """Inputs of the node for a tick that ends at `now_ns`."""
         self._fresh.clear()
         for key, queue in self.queues.items():
-            if queue.newest_tick != queue.current_tick and queue.advance(tick, now_ns):  # most have nothing new
+            if queue.advance(tick, now_ns):
                 self._fresh.add(key)
                 self._latest[key] = queue.current
         return self._inputs

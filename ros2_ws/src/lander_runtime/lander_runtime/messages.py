@@ -89,7 +89,12 @@ def header_message(stamp_ns: int, frame_id: str) -> Message:
 
 def stamp_ns(message: Message) -> int:
     """Stamp of a message's header in integer nanoseconds."""
-    return int(message.header.stamp.sec) * NANOSECONDS + int(message.header.stamp.nanosec)
+    return time_ns(message.header.stamp)
+
+
+def time_ns(time: Message) -> int:
+    """builtin_interfaces/Time in integer nanoseconds."""
+    return int(time.sec) * NANOSECONDS + int(time.nanosec)
 
 
 def encode(message: Message, type_name: str) -> bytes:

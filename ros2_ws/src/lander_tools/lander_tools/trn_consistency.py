@@ -19,7 +19,7 @@ from lander_common.camera_geometry import camera_geometry
 from lander_common.mission import Mission, resolve
 from lander_flight import error_state as es
 from lander_flight.fix_update import rotation_matrix
-from lander_runtime.messages import Message, stamp_ns
+from lander_runtime.messages import Message, stamp_ns, time_ns
 from lander_runtime.subsystem import Tick
 from lander_tools.fly import fly_mission
 from lander_tools.markdown import table
@@ -95,9 +95,7 @@ class Watch:
         )
 
     def _measure(self, fix: Message) -> None:
-        then, now = (
-            self._stations.get(time.sec * 10**9 + time.nanosec) for time in (fix.moved_since, fix.time_of_validity)
-        )
+        then, now = (self._stations.get(time_ns(time)) for time in (fix.moved_since, fix.time_of_validity))
         if then is None or now is None:
             return
         sigma = np.sqrt(np.diag(fix.displacement_covariance.reshape(3, 3)))

@@ -85,7 +85,6 @@ class World:
         self.hull_contact = -1  # point of the hull that touched the ground in the tick
         self.touching = 0  # bit i: pad i touched the ground in the tick
         self._fastest_m_s = 0.0  # bound of the speed over ground of any point of the lander
-        self.altitude_m = 0.0  # of the lowest pad above the terrain
         self.time_s = 0.0
         self.look()
 
@@ -101,7 +100,6 @@ class World:
         self.refused, self.hull_contact, self.clearance_m, self._fastest_m_s, self.touching = tick(
             self.plant, self.terrain, on_s, time_s, step_s, near, reach_m, self.report
         )
-        self.altitude_m = float(self.report[ALTITUDE])
         self.time_s = time_s + step_s
 
     @property
@@ -109,3 +107,8 @@ class World:
         """Speed of the centre of mass over ground."""
         x, y, z = self.report[V_SITE : V_SITE + 3].tolist()
         return float((x * x + y * y + z * z) ** 0.5)
+
+    @property
+    def altitude_m(self) -> float:
+        """Altitude of the lowest pad above the terrain."""
+        return float(self.report[ALTITUDE])
