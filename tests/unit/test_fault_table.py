@@ -53,3 +53,9 @@ def test_moments_together_in_one_process_are_refused() -> None:
     refused = CliRunner().invoke(command, ["--together"])
     assert refused.exit_code == 2
     assert "over DDS" in refused.output
+
+
+def test_a_table_without_rows_is_refused() -> None:
+    refused = CliRunner().invoke(command, ["--nodes", "imu", "--kinds", "kil"])
+    assert refused.exit_code == 2
+    assert "no row has these --nodes and --kinds" in refused.output

@@ -157,8 +157,9 @@ def test_missed_deadlines_are_counted_and_so_are_those_in_a_row() -> None:
         conductor.begin(20_000_000)
         if in_time:
             conductor.on_message("throttle_command", encoded("throttle_command", seq))
-        conductor.count_deadline()
-    assert (conductor.record.deadline_misses, conductor.record.misses_in_a_row) == (3, 2)
+        conductor.count_deadline(behind_s=0.1 * seq)
+    record = conductor.record
+    assert (record.deadline_misses, record.misses_in_a_row, record.behind_s) == (3, 2, pytest.approx(0.4))
 
 
 def test_who_holds_up_the_run_is_the_first_in_the_flow_that_is_behind() -> None:

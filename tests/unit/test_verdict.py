@@ -29,6 +29,7 @@ KEYS = [
         "stale_inputs",
         "missed_ticks",
         "misses_in_a_row",
+        "behind_s",
         "command_delay_p50_s",
         "command_delay_p99_s",
     ),
@@ -103,6 +104,10 @@ def test_a_run_that_the_machine_did_not_keep_up_with_is_marked(count):
     assert "DEGRADED" in str(judged)
     assert not verdict.compose(result(), record(rate=0.0, **many), **ABOUT).degraded  # lockstep waits
     assert not verdict.compose(result(), record(rate=1.0, **{"ticks": 1000, count: 5}), **ABOUT).degraded
+    assert not verdict.compose(result(), record(rate=1.0, behind_s=0.15), **ABOUT).degraded
+    assert verdict.compose(
+        result(), record(rate=1.0, behind_s=0.25), **ABOUT
+    ).degraded  # a world that lags waits for everybody
     assert verdict.failed_to_run("broken off", verdict.is_degraded(record(rate=1.0, **many)), **ABOUT).degraded
 
 

@@ -48,6 +48,7 @@ class RunRecord:
     nodes_lost: list[LostNode] = field(default_factory=list)
     deadline_misses: int = 0
     misses_in_a_row: int = 0  # the most
+    behind_s: float = 0.0  # by which the world began a tick too late by the wall clock, the most
     stale_inputs: int = 0
     missed_ticks: int = 0
     command_delay_s: list[float] = field(default_factory=list)  # wall clock, from truth to command
@@ -113,11 +114,12 @@ class Conductor:
                 self._due[port.topic.key] = tick.seq
         return tick
 
-    def count_deadline(self) -> None:
-        """The time of this tick is over: count whether what it owes has come."""
+    def count_deadline(self, behind_s: float) -> None:
+        """The time of this tick is over: count whether what it owes has come, and how late by the wall clock that is."""
         self._missed = self._missed + 1 if self.missing() else 0
         self.record.deadline_misses += self._missed > 0
         self.record.misses_in_a_row = max(self.record.misses_in_a_row, self._missed)
+        self.record.behind_s = max(self.record.behind_s, behind_s)
 
     def changes(self) -> list[Change]:
         """Who leaves and who comes back at the tick just made; to be asked once a tick."""

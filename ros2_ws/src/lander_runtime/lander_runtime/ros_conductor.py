@@ -188,7 +188,7 @@ class ConductorHost(Host):
         deadline = max(due, self._announced_at + step_s)
         while (left := (deadline if self.conductor.missing() else due) - time.monotonic()) > 0.0:
             self._receive(self._needed_inputs(), min(left, IDLE_S))
-        self.conductor.count_deadline()
+        self.conductor.count_deadline(time.monotonic() - due)
 
     def _needed_inputs(self) -> list[str]:
         return [port.topic.key for port in self.declaration.inputs] + ["tick_done"]

@@ -257,6 +257,8 @@ def command(page: Path | None, nodes: str, kinds: str, **choices: Any) -> None:
     request = Request(nodes=_names(nodes), kinds=_names(kinds), **choices)
     if request.together and request.transport == "in-process":
         raise click.UsageError("--together is for flights over DDS: give --transport lockstep or wall-clock")
+    if not request.rows():
+        raise click.UsageError("no row has these --nodes and --kinds: without them, all rows of the table are flown")
     lines = []
     for line in table(request):
         click.echo(line)

@@ -236,7 +236,8 @@ class _Running:
 
     def become(self, plan: ProcessPlan) -> None:
         """Tell a spare which script to become, in the words that `lander_tools.spare` reads."""
-        os.sched_setscheduler(self.pid, os.sched_getscheduler(0), os.sched_getparam(0))  # it gives way no more
+        with suppress(ProcessLookupError):  # it may die just now
+            os.sched_setscheduler(self.pid, os.sched_getscheduler(0), os.sched_getparam(0))  # it gives way no more
         text = json.dumps({"words": plan.command, "environment": plan.environment})
         pipe = self._transport.get_pipe_transport(0)
         assert isinstance(pipe, asyncio.WriteTransport)

@@ -107,6 +107,7 @@ class Verdict(_Part):
     stale_inputs: int = 0  # by the wall clock
     missed_ticks: int = 0  # steps that began late
     misses_in_a_row: int = 0  # deadlines, the most
+    behind_s: float = 0.0  # by which the world began a tick too late, the most
     command_delay_p50_s: float | None = None  # wall clock, from the IMU's sample to the throttle's command
     command_delay_p99_s: float | None = None
 
@@ -195,11 +196,11 @@ def failed_to_run(reason: str, degraded: bool = False, **about: Any) -> Verdict:
 
 
 # Counts of a run by the wall clock.
-_PACE = ("stale_inputs", "missed_ticks", "misses_in_a_row", "command_delay_p50_s", "command_delay_p99_s")
-
+_PACE = ("stale_inputs", "missed_ticks", "misses_in_a_row", "behind_s", "command_delay_p50_s", "command_delay_p99_s")
 
 _LATE_SHARE = 0.01  # of the ticks: a fifth of what a landing is known to take (scenario message_loss)
 _LATE_IN_A_ROW = 5  # ticks: half of the time for which the valve drivers hold without a command
+_BEHIND_S = 0.2  # all of that time: no real world waits, and they would have closed
 
 
 def is_degraded(record: Mapping[str, Any]) -> bool:
@@ -210,7 +211,8 @@ def is_degraded(record: Mapping[str, Any]) -> bool:
     if not record.get("rate", 0.0) > 0.0:
         return False
     late = max(record.get(key, 0) for key in ("deadline_misses", "stale_inputs", "missed_ticks"))
-    return late > _LATE_SHARE * record["ticks"] or record.get("misses_in_a_row", 0) > _LATE_IN_A_ROW
+    in_a_row, behind_s = record.get("misses_in_a_row", 0), record.get("behind_s", 0.0)
+    return late > _LATE_SHARE * record["ticks"] or in_a_row > _LATE_IN_A_ROW or behind_s > _BEHIND_S
 
 
 def pace(record: Mapping[str, Any]) -> str:
@@ -221,7 +223,8 @@ def pace(record: Mapping[str, Any]) -> str:
     return (
         f"IMU sample to throttle command: {1e3 * p50:.1f} ms (median), {1e3 * p99:.1f} ms (99 %); "
         f"of {record['ticks']} ticks {record['deadline_misses']} missed their deadline, "
-        f"{record['misses_in_a_row']} at most in a row; {record['stale_inputs']} stale inputs, {record['missed_ticks']} late steps"
+        f"{record['misses_in_a_row']} at most in a row; {record['stale_inputs']} stale inputs, {record['missed_ticks']} late steps; "
+        f"at most {1e3 * record['behind_s']:.0f} ms behind the clock"
     )
 
 
