@@ -97,6 +97,37 @@ def test_nobody_waits_for_a_lost_member_from_the_tick_of_its_loss() -> None:
     assert navigation.missing(tick) == []
 
 
+def test_what_a_member_said_before_its_loss_is_waited_for_also_by_those_who_step_later() -> None:
+    guidance = member("guidance", ticks=6)
+    guidance.membership.lose("navigation", from_tick=5)
+    for seq in range(4):
+        guidance.on_message("navigation_state", encoded("navigation_state", seq))
+    first = guidance.next_due()
+    assert first is not None
+    guidance.take(first)
+    later = guidance.next_due()
+    assert later is not None
+    assert (later.seq, guidance.missing(later).count("navigation_state")) == (5, 1)
+    guidance.on_message("navigation_state", encoded("navigation_state", 4))
+    assert "navigation_state" not in guidance.missing(later)
+    assert guidance.take(later).latest("navigation_state").tick == 4
+
+
+def test_a_long_absence_of_a_publisher_does_not_fill_the_memory() -> None:
+    throttle = member("throttle")
+    throttle.membership.lose("navigation", from_tick=3)
+    for seq in range(50):
+        throttle.on_tick(tick_message(seq))
+        for key in throttle.publishers:
+            if key != "navigation_state" or seq < 3:
+                throttle.on_message(key, encoded(key, seq))
+        tick = throttle.next_due()
+        assert tick is not None
+        assert throttle.missing(tick) == []
+        throttle.take(tick)
+    assert all(len(dues) <= 2 for dues in throttle._dues.values())
+
+
 def test_a_fast_member_wakes_by_its_input_until_the_publisher_is_lost() -> None:
     throttle, guidance = member("throttle"), member("guidance")
     assert (throttle.wake_topic(), guidance.wake_topic()) == ("navigation_state", "tick")

@@ -38,8 +38,8 @@ class Member:
         self._inbox = Inbox(node, None, NO_FAULTS) if node.is_sink else Inbox(node, decoder, plan)
         self._strict = strict
         self._announced: deque[Tick] = deque()
-        self._due = dict.fromkeys(self.publishers, -1)  # newest tick at which each input was due
-        self._due_before = dict(self._due)  # the same, as of the tick before
+        # Ticks at which each input was due, the newest last, beginning with the newest that has come.
+        self._dues: dict[str, deque[int]] = {key: deque() for key in self.publishers}
         self._considered = -1
         self._dies_at: int | None = None
         self.done = -1  # newest tick that is over for this node
@@ -130,7 +130,7 @@ class Member:
         if self._strict:
             for key, queue in self._inbox.queues.items():
                 due = self._due_of(key)
-                if due > queue.current_tick and self.membership.owes(self.publishers[key], due):
+                if due > queue.current_tick:
                     queue.check_arrived(due)
         self._finish()
         return inputs
@@ -145,17 +145,26 @@ class Member:
 
     def _consider(self, tick: Tick) -> None:
         self._considered = tick.seq
-        self._due_before = dict(self._due)
         for port in self.node.gating_inputs:
             if port.topic.is_due(tick.previous_ns, tick.stamp_ns):
-                self._due[port.topic.key] = tick.seq
+                self._fall_due(port.topic.key, tick.seq)
+
+    def _fall_due(self, key: str, seq: int) -> None:
+        dues, came = self._dues[key], self._inbox.queues[key].newest_tick
+        while len(dues) > 1 and dues[1] <= came:
+            dues.popleft()
+        if len(dues) > 1 and not self.membership.owes(self.publishers[key], dues[-1]):
+            dues.pop()  # or a long absence would fill the memory
+        dues.append(seq)
 
     def _due_of(self, key: str) -> int:
-        return (self._due_before if self._inbox.queues[key].port.delayed else self._due)[key]
+        """The newest tick of an input that its publisher owes by now, or -1: of one who was lost, the last before that."""
+        publisher, newest = self.publishers[key], self._considered - self._inbox.queues[key].port.delayed
+        owes = self.membership.owes
+        return next((seq for seq in reversed(self._dues[key]) if seq <= newest and owes(publisher, seq)), -1)
 
     def _arrived(self, key: str) -> bool:
-        due = self._due_of(key)
-        return self._inbox.queues[key].newest_tick >= due or not self.membership.owes(self.publishers[key], due)
+        return self._inbox.queues[key].newest_tick >= self._due_of(key)
 
     def _finish(self) -> None:
         self.done = self._announced.popleft().seq
