@@ -115,7 +115,7 @@ def test_a_navigation_that_is_killed_from_outside_is_replaced_and_the_rest_flies
 
 
 def test_a_killed_and_restarted_navigation_flies_the_same_on_every_transport() -> None:
-    found = equality.compare("navigation_restart", seed=1, stop_after_s=12.0, busy=1)
+    found = equality.compare("navigation_restart", seed=1, stop_after_s=12.0, busy=(0, 1))
     assert found.is_equal, found.digests
 
 

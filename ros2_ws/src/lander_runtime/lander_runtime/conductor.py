@@ -51,6 +51,7 @@ class RunRecord:
     behind_s: float = 0.0  # by which the world began a tick too late by the wall clock, the most
     stale_inputs: int = 0
     missed_ticks: int = 0
+    real_time: bool = False  # the wall clock set the pace, with real-time priority
     command_delay_s: list[float] = field(default_factory=list)  # wall clock, from truth to command
 
     def summary(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from lander_runtime.messages import NANOSECONDS, Message, NodeEvent, decode
 from lander_runtime.messages import Tick as TickMessage
 from lander_runtime.node_events import EPOCH
 from lander_runtime.process_agent import ProcessAgent
+from lander_runtime.real_time import go_first
 from lander_runtime.ros_host import FAREWELL_S, IDLE_S, RUN_IN_TICKS, Host
 from lander_runtime.subsystem import Tick, TimeOwner
 
@@ -96,6 +97,7 @@ class ConductorHost(Host):
             self._await_members(CREDIT_TICKS)
         else:
             self._await_members(0)
+            self.conductor.record.real_time = go_first(self.declaration)
             self._paced_since = time.monotonic() - (tick.time_s + tick.step_s) / self.options.rate
 
     def _await_members(self, credit: int) -> None:

@@ -21,6 +21,7 @@ from lander_runtime.faults import FaultPlan
 from lander_runtime.member import Member
 from lander_runtime.messages import Message, NodeEvent, TickDone, decode
 from lander_runtime.node_events import EPOCH, node_event
+from lander_runtime.real_time import go_first
 from lander_runtime.ros_host import FAREWELL_S, IDLE_S, Host, LostContactError, disregard_interrupts
 from lander_runtime.subsystem import Tick
 
@@ -57,6 +58,7 @@ class MemberHost(Host):
         self._comeback: Comeback | None = None
         self._acknowledged = -1
         self._stale = self._late = 0
+        self._paced = False  # the wall clock sets the pace of this node
         self._wake_key = self._member.wake_topic()
         self._begin_life()
         if self._comeback:  # nobody let this process in before the run was over
@@ -126,6 +128,9 @@ class MemberHost(Host):
         if missing and not overdue:
             self._receive(missing[-1])
             return
+        if not self._paced and not self.options.waits_at(tick.seq):
+            self._paced = True
+            go_first(self.declaration)
         self._late += bool(missing)
         self._step(tick)
 

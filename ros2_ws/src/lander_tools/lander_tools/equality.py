@@ -38,16 +38,16 @@ class Comparison:
         return len(set(self.digests.values())) == 1 and all(self.digests.values())
 
 
-def compare(scenario: str, seed: int, stop_after_s: float, busy: int | None = None) -> Comparison:
-    """Fly a scenario on every transport, once beside so many `busy` processes (default: one for each core).
+def compare(scenario: str, seed: int, stop_after_s: float, busy: Sequence[int] | None = None) -> Comparison:
+    """Fly a scenario in one process, and over DDS beside so many busy processes each time.
 
     `stop_after_s`: break off after so many seconds of flight, 0: fly to the end.
+    `busy`: default: twice beside none, then beside one for each core.
     """
     digests = {"in process": fly(scenario, seed, stop_after_s=stop_after_s).digest}
-    digests["lockstep"] = over_dds(scenario, seed, stop_after_s)
-    digests["lockstep again"] = over_dds(scenario, seed, stop_after_s)
-    with hogs(busy or os.cpu_count() or 1):
-        digests["beside hogs"] = over_dds(scenario, seed, stop_after_s)
+    for time, count in enumerate(busy or (0, 0, os.cpu_count() or 1), start=1):
+        with hogs(count):
+            digests[f"lockstep {time}, beside {count} busy"] = over_dds(scenario, seed, stop_after_s)
     return Comparison(scenario, seed, digests)
 
 

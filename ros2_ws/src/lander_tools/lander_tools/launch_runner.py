@@ -156,10 +156,8 @@ class Runner:
             del self._running[plan.name]
             return status
 
-    async def _start(
-        self, command: Sequence[str], cwd: str | None, environment: Mapping[str, str], gives_way: bool = False
-    ) -> _Running:
-        """Start a process; `gives_way`: without the real-time priority that the run may have. Raises OSError."""
+    async def _start(self, command: Sequence[str], cwd: str | None, environment: Mapping[str, str]) -> _Running:
+        """Start a process. Raises OSError."""
         transport, child = await asyncio.get_running_loop().subprocess_exec(
             _Child,
             *interpreted(command),
@@ -167,7 +165,7 @@ class Runner:
             env={**self._environment, "PYTHONUNBUFFERED": "1", DISPLAYED: "1", **environment},
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_first_acts(os.getpid(), gives_way),
+            preexec_fn=_first_acts(os.getpid()),
         )
         return _Running(transport, child)
 
@@ -176,7 +174,7 @@ class Runner:
         if not self._spare_command or self._end.is_set():
             return
         with suppress(OSError):
-            self._spare = await self._start(self._spare_command, None, self._plans[0].environment, gives_way=True)
+            self._spare = await self._start(self._spare_command, None, self._plans[0].environment)
 
     async def _take_spare(self, plan: ProcessPlan) -> _Running | None:
         """The spare, told to become a process; None where there is none that could."""
@@ -236,8 +234,6 @@ class _Running:
 
     def become(self, plan: ProcessPlan) -> None:
         """Tell a spare which script to become, in the words that `lander_tools.spare` reads."""
-        with suppress(ProcessLookupError):  # it may die just now
-            os.sched_setscheduler(self.pid, os.sched_getscheduler(0), os.sched_getparam(0))  # it gives way no more
         text = json.dumps({"words": plan.command, "environment": plan.environment})
         pipe = self._transport.get_pipe_transport(0)
         assert isinstance(pipe, asyncio.WriteTransport)
@@ -384,15 +380,13 @@ def _with_unique_names(plans: Sequence[ProcessPlan]) -> list[ProcessPlan]:
     return unique
 
 
-def _first_acts(parent: int, gives_way: bool) -> Callable[[], None]:
-    """What a child does before it becomes the process: ask the kernel to be killed when this process dies, give way."""
+def _first_acts(parent: int) -> Callable[[], None]:
+    """What a child does before it becomes the process: ask the kernel to be killed when this process dies."""
 
     def act() -> None:
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it has died already
             os._exit(1)
-        if gives_way and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
     return act
 

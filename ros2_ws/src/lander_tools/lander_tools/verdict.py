@@ -108,6 +108,7 @@ class Verdict(_Part):
     missed_ticks: int = 0  # steps that began late
     misses_in_a_row: int = 0  # deadlines, the most
     behind_s: float = 0.0  # by which the world began a tick too late, the most
+    real_time: bool = False  # nodes had real-time priority
     command_delay_p50_s: float | None = None  # wall clock, from the IMU's sample to the throttle's command
     command_delay_p99_s: float | None = None
 
@@ -196,7 +197,15 @@ def failed_to_run(reason: str, degraded: bool = False, **about: Any) -> Verdict:
 
 
 # Counts of a run by the wall clock.
-_PACE = ("stale_inputs", "missed_ticks", "misses_in_a_row", "behind_s", "command_delay_p50_s", "command_delay_p99_s")
+_PACE = (
+    "stale_inputs",
+    "missed_ticks",
+    "misses_in_a_row",
+    "behind_s",
+    "real_time",
+    "command_delay_p50_s",
+    "command_delay_p99_s",
+)
 
 _LATE_SHARE = 0.01  # of the ticks: a fifth of what a landing is known to take (scenario message_loss)
 _LATE_IN_A_ROW = 5  # ticks: half of the time for which the valve drivers hold without a command
@@ -220,11 +229,12 @@ def pace(record: Mapping[str, Any]) -> str:
     p50, p99 = record.get("command_delay_p50_s"), record.get("command_delay_p99_s")
     if not record.get("rate", 0.0) > 0.0 or p50 is None or p99 is None:
         return ""
+    priority = "with" if record.get("real_time") else "without"
     return (
         f"IMU sample to throttle command: {1e3 * p50:.1f} ms (median), {1e3 * p99:.1f} ms (99 %); "
         f"of {record['ticks']} ticks {record['deadline_misses']} missed their deadline, "
         f"{record['misses_in_a_row']} at most in a row; {record['stale_inputs']} stale inputs, {record['missed_ticks']} late steps; "
-        f"at most {1e3 * record['behind_s']:.0f} ms behind the clock"
+        f"at most {1e3 * record['behind_s']:.0f} ms behind the clock, {priority} real-time priority"
     )
 
 

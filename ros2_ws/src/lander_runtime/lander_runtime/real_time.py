@@ -1,0 +1,41 @@
+"""Real-time priority by the wall clock: who must answer soonest goes first.
+
+Rate-monotonic (Liu and Layland 1973, theorem 2): the shorter a node's period, the higher its priority. What only listens has none, and no
+node has any while it loads, so that a start holds up nobody who flies.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from lander_runtime.architecture import EVENT, EVERY_TICK, MILLISECOND, Node
+
+# Of 99, the shortest period first; the kernel's own threads are above.
+EACH_TICK, TEN_A_SECOND, SLOWER = 20, 15, 10
+NONE = 0
+
+
+def priority(node: Node) -> int:
+    """Priority of a node, 0 to 99, by the shortest period of its outputs; NONE where it only listens."""
+    periods = [topic.period_ns for topic in node.outputs if topic.period_ns != EVENT]
+    if not periods:
+        return NONE
+    if min(periods) == EVERY_TICK:
+        return EACH_TICK
+    return TEN_A_SECOND if min(periods) <= 100 * MILLISECOND else SLOWER
+
+
+def go_first(node: Node) -> bool:
+    """Give every thread of this process the node's priority. False where the system does not permit that."""
+    level = priority(node)
+    if level == NONE:
+        return True
+    try:
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):  # it has ended since
+                os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(level))
+    except PermissionError:  # asks for root, or an rtprio limit (ulimit -r)
+        return False
+    return True
