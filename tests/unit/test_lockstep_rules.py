@@ -135,6 +135,13 @@ def test_a_fast_member_wakes_by_its_input_until_the_publisher_is_lost() -> None:
     assert throttle.wake_topic() == "tick"
 
 
+def test_a_member_does_not_wake_by_an_input_that_comes_only_after_it_has_stepped() -> None:
+    navigation = member("navigation")
+    assert navigation.wake_topic() == "imu_increments"
+    navigation.membership.lose("imu", 3)
+    assert navigation.wake_topic() == "tick"
+
+
 def test_a_member_that_comes_back_is_waited_for_again() -> None:
     navigation = member("navigation")
     navigation.membership.lose("rangefinder", 3)

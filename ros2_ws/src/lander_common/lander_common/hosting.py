@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from lander_runtime.subsystem import Subsystem
 EXIT_NO_RECORD = 4
 
 
+@cache
 def mission_of(options: RunOptions) -> Mission:
-    """The mission that the launch file asks for. Raises ConfigError."""
+    """The mission that the launch file asks for, read once. Raises ConfigError."""
     choices = {kind: getattr(options, kind) for kind in ("vehicle", "site", "start")}
     return resolve(options.scenario, options.seed, choices, dict(map(split_setting, options.settings)))
 

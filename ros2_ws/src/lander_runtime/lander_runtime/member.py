@@ -111,12 +111,13 @@ class Member:
         """What to wait for between ticks.
 
         An input of every tick arrives after the announcement of the tick, so waiting for it wakes a node once a tick
-        and not twice; unless the node is a slow one, or whoever publishes the input is lost.
+        and not twice; unless the node is a slow one, the input is that of the tick before, or whoever publishes it is lost.
         """
         if any(topic.period_ns == EVERY_TICK for topic in self.node.outputs):
             present = self.membership.present
             for port in self.node.gating_inputs:
-                if port.topic.period_ns == EVERY_TICK and self.publishers[port.topic.key] in present:
+                comes_after = port.topic.period_ns == EVERY_TICK and not port.delayed
+                if comes_after and self.publishers[port.topic.key] in present:
                     return port.topic.key
         return TICK
 

@@ -1,7 +1,7 @@
 """Real-time priority by the wall clock: who must answer soonest goes first.
 
-Rate-monotonic (Liu and Layland 1973, theorem 2): the shorter a node's period, the higher its priority. What only listens has none, and no
-node has any while it loads, so that a start holds up nobody who flies.
+Rate-monotonic (Liu and Layland 1973, theorem 2): the shorter a node's period, the higher its priority. A node that only
+listens has none, and no node has any while it loads, so that a start holds up nobody who flies.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from lander_runtime.architecture import EVENT, EVERY_TICK, MILLISECOND, Node
 
 # Of 99, the shortest period first; the kernel's own threads are above.
 EACH_TICK, TEN_A_SECOND, SLOWER = 20, 15, 10
+RETURNING = 1  # a new process on its way to the place of a lost node: after all who fly, before ordinary work
 NONE = 0
 
 
@@ -27,15 +28,13 @@ def priority(node: Node) -> int:
     return TEN_A_SECOND if min(periods) <= 100 * MILLISECOND else SLOWER
 
 
-def go_first(node: Node) -> bool:
-    """Give every thread of this process the node's priority. False where the system does not permit that."""
-    level = priority(node)
-    if level == NONE:
-        return True
+def take(level: int) -> bool:
+    """Give every thread of this process a priority. False where the system does not permit that."""
+    policy = os.SCHED_OTHER if level == NONE else os.SCHED_RR
     try:
         for thread in Path("/proc/self/task").iterdir():
             with suppress(ProcessLookupError):  # it has ended since
-                os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(level))
+                os.sched_setscheduler(int(thread.name), policy, os.sched_param(level))
     except PermissionError:  # asks for root, or an rtprio limit (ulimit -r)
         return False
     return True

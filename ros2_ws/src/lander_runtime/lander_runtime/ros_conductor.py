@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from lander_runtime import node_events
+from lander_runtime import node_events, real_time
 from lander_runtime.architecture import Topic
 from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
 from lander_runtime.conductor import CREDIT_TICKS, RUN_RECORD_FILE, Conductor, RunRecord
@@ -18,7 +18,6 @@ from lander_runtime.messages import NANOSECONDS, Message, NodeEvent, decode
 from lander_runtime.messages import Tick as TickMessage
 from lander_runtime.node_events import EPOCH
 from lander_runtime.process_agent import ProcessAgent
-from lander_runtime.real_time import go_first
 from lander_runtime.ros_host import FAREWELL_S, IDLE_S, RUN_IN_TICKS, Host
 from lander_runtime.subsystem import Tick, TimeOwner
 
@@ -97,7 +96,7 @@ class ConductorHost(Host):
             self._await_members(CREDIT_TICKS)
         else:
             self._await_members(0)
-            self.conductor.record.real_time = go_first(self.declaration)
+            self.conductor.record.real_time = real_time.take(real_time.priority(self.declaration))
             self._paced_since = time.monotonic() - (tick.time_s + tick.step_s) / self.options.rate
 
     def _await_members(self, credit: int) -> None:

@@ -11,6 +11,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import rclpy
@@ -33,6 +34,7 @@ IDLE_S = 0.05  # a node that has waited this long says how far it is
 _SERVICE_PERIOD_S = 0.1  # between looks at parameters, lifecycle and services
 _CALLS_A_LOOK = 3  # at most: each costs about 0.3 ms even where nobody called
 RUN_IN_TICKS = 50  # of a run: first steps load or even compile kernels, so nobody is held to the wall clock yet
+ASK_AGAIN_S = 0.2  # between the questions of a node for what it missed
 FAREWELL_S = 5.0  # how long to wait for the last acknowledgements
 
 EXIT_BAD_CONFIGURATION = 2
@@ -51,7 +53,7 @@ class RunOptions:
     start: str = ""
     record: bool = True
     out: str = ""
-    settings: Sequence[str] = field(default_factory=list)
+    settings: tuple[str, ...] = ()
     start_timeout_s: float = 60.0
     watchdog_s: float = 10.0  # wall clock: a member that holds up the run for so long is lost
     respawn_down_s: float = 0.0  # of flight, from a loss until a new process takes part; 0: none is expected
@@ -103,6 +105,7 @@ class Host(LifecycleNode):
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
         self._served_at = time.monotonic()
+        self._sent_again_at: dict[str, float] = {}
         self._reporter = Reporter(self.get_logger().info)
 
     def _declare_options(self) -> RunOptions:
@@ -114,7 +117,7 @@ class Host(LifecycleNode):
             if key != "settings"
         }
         settings = self.declare_parameter("settings", "", read_only).value
-        return RunOptions(**values, settings=[item for item in settings.split("\n") if item])
+        return RunOptions(**values, settings=tuple(item for item in settings.split("\n") if item))
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read and check the configuration, build the subsystem, show its values as parameters."""
@@ -178,7 +181,14 @@ class Host(LifecycleNode):
             self.history.keep(topic.key, data)
 
     def send_again(self, reader: str, from_tick: int) -> None:
-        """Publish once more what a node reads and asks for. To all others these are repeated deliveries."""
+        """Publish once more what a node reads and asks for. To all others these are repeated deliveries.
+
+        Questions that it asked before it was matched come all at once, when it is: one answer will do.
+        """
+        now = time.monotonic()
+        if now - self._sent_again_at.get(reader, -inf) < 0.5 * ASK_AGAIN_S:
+            return
+        self._sent_again_at[reader] = now
         keys = [port.topic.key for port in self.catalogue.nodes[reader].gating_inputs]
         for key, data in self.history.since(from_tick, ["tick", *keys]):
             self.link.publish(key, data)

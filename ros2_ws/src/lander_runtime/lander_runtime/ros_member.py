@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lander_runtime import real_time
 from lander_runtime.architecture import Topic
 from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
 from lander_runtime.checkpoint import Checkpoint
@@ -21,11 +22,9 @@ from lander_runtime.faults import FaultPlan
 from lander_runtime.member import Member
 from lander_runtime.messages import Message, NodeEvent, TickDone, decode
 from lander_runtime.node_events import EPOCH, node_event
-from lander_runtime.real_time import go_first
-from lander_runtime.ros_host import FAREWELL_S, IDLE_S, Host, LostContactError, disregard_interrupts
+from lander_runtime.ros_host import ASK_AGAIN_S, FAREWELL_S, IDLE_S, Host, LostContactError, disregard_interrupts
 from lander_runtime.subsystem import Tick
 
-_ASK_AGAIN_S = 0.2
 _DISMISSAL_S = 0.3  # from the end of the owner of time to the end of the launch
 _ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
 
@@ -108,7 +107,7 @@ class MemberHost(Host):
         asked_at = -inf
         while not (comeback.is_complete or comeback.run_is_over):
             self.check_alive()
-            if time.monotonic() - asked_at > _ASK_AGAIN_S:
+            if time.monotonic() - asked_at > ASK_AGAIN_S:
                 self._tell(node_event(NodeEvent.MISSED, self.declaration.name, comeback.first_tick, self.life))
                 asked_at = time.monotonic()
             self._receive("tick")
@@ -130,7 +129,7 @@ class MemberHost(Host):
             return
         if not self._paced and not self.options.waits_at(tick.seq):
             self._paced = True
-            go_first(self.declaration)
+            real_time.take(real_time.priority(self.declaration))
         self._late += bool(missing)
         self._step(tick)
 
@@ -169,7 +168,8 @@ class MemberHost(Host):
 
     def _receive(self, key: str) -> None:
         started = time.monotonic()
-        self.link.wait([key, "node_events"], IDLE_S)
+        # By the wall clock the next tick ends the wait for whatever is late.
+        self.link.wait([key, "node_events"] if self.options.lockstep else [*{key, "tick"}, "node_events"], IDLE_S)
         if time.monotonic() - started >= IDLE_S:
             self._idle()
         for arrived, data in self.link.drain():

@@ -14,6 +14,7 @@ import sys
 from importlib import import_module
 
 from lander_common.mission import resolve
+from lander_runtime import real_time
 from lander_runtime.architecture import architecture
 from lander_tools.in_process import InProcessFlight
 
@@ -36,6 +37,7 @@ def main(configuration: str, seed: str) -> None:
     line = sys.stdin.readline()
     if not line:
         return
+    real_time.take(real_time.RETURNING)
     told = json.loads(line)
     os.environ.update(told["environment"])
     sys.argv = told["words"]
