@@ -7,6 +7,7 @@ the node's own loop moves the run's topics; parameters, lifecycle and other serv
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -90,8 +91,9 @@ class LostContactError(RuntimeError):
 class Host(LifecycleNode):
     """A node of the run: parameters, lifecycle and its link to the run's topics."""
 
-    def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__(blueprint.name, enable_rosout=False)
+    def __init__(self, blueprint: Blueprint, words: Sequence[str] | None = None) -> None:
+        """`words`: the command line, where rclpy has been initialised without one."""
+        super().__init__(blueprint.name, enable_rosout=False, cli_args=words)
         self.blueprint = blueprint
         self.catalogue = architecture()
         self.declaration: Node = self.catalogue.nodes[blueprint.name]
@@ -262,8 +264,10 @@ def run_host(host_type: type[Host], blueprint: Blueprint, finish: Callable[[Any]
 
     `finish` is called with the host after a completed run and may return a status of its own.
     """
-    rclpy.init()
-    host = host_type(blueprint)
+    in_time = rclpy.ok()  # a spare process has made itself known before it knew which node it would be
+    if not in_time:
+        rclpy.init()
+    host = host_type(blueprint, sys.argv[1:] if in_time else None)
     try:
         if host.trigger_configure() != TransitionCallbackReturn.SUCCESS:
             return EXIT_BAD_CONFIGURATION

@@ -1,7 +1,7 @@
 """A process that has loaded what nodes need, and waits to be told which of them to become.
 
-A node that dies by the wall clock is away for as long as its successor takes to start, and most of that is imports and compiled code.
-The launch runner therefore keeps one spare: `python -m lander_tools.spare CONFIGURATION SEED`. It becomes a node when it reads its
+A node that dies by the wall clock is away for as long as its successor takes to start, and most of that is imports, compiled code, and up
+to three seconds until DDS has discovered a new participant. The launch runner therefore keeps one spare: `python -m lander_tools.spare CONFIGURATION SEED`. It becomes a node when it reads its
 command line, words in JSON, from its standard input, and leaves when that is closed.
 """
 
@@ -12,6 +12,9 @@ import os
 import runpy
 import sys
 from importlib import import_module
+
+import rclpy
+from rclpy.node import Node
 
 from lander_common.mission import resolve
 from lander_runtime import real_time
@@ -31,8 +34,15 @@ def warm_up(configuration: str, seed: int) -> None:
         flight.step()
 
 
+def join() -> Node:
+    """Take part in DDS, under a name that tools do not list: the participant is discovered long before its node is wanted."""
+    rclpy.init(args=[])
+    return rclpy.create_node(f"_spare_{os.getpid()}", enable_rosout=False, start_parameter_services=False)
+
+
 def main(configuration: str, seed: str) -> None:
     """Wait, and become a node."""
+    waiting = join()
     warm_up(configuration, int(seed))
     line = sys.stdin.readline()
     if not line:
@@ -41,7 +51,10 @@ def main(configuration: str, seed: str) -> None:
     told = json.loads(line)
     os.environ.update(told["environment"])
     sys.argv = told["words"]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    finally:
+        del waiting  # which has kept the participant until the node had one
 
 
 if __name__ == "__main__":
