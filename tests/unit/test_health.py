@@ -441,6 +441,7 @@ def test_an_input_that_stops_is_stale_after_its_declared_age_and_others_are_not(
         assert (verdict(status, name) == STALE) == (count * STEP_NS > round(limit_s * 1e9))
     depending = {check for check, quantity in QUANTITIES.items() if key in quantity.needs}
     assert bad(silent[-1]) == depending | {name}
+    assert [found for status in silent for found in status.detections] == [name]
     assert bench.steps(40)[-1].overall == OK
 
 

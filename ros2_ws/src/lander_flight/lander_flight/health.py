@@ -135,9 +135,13 @@ class Health(Subsystem):
         )
 
     def _judge_one(self, watch: _Watch, phase: int | None, now_ns: int, silent: frozenset[str]) -> tuple[float, bool]:
-        """Value reported and whether the verdict became ERROR or STALE."""
+        """Value reported and whether something was found.
+
+        An input that is silent is found once, by its age; what cannot be judged without it is stale, and that is no finding.
+        """
         if not silent.isdisjoint(watch.quantity.needs):
-            return _NOT_APPLICABLE, watch.verdict.put(STALE)
+            watch.verdict.put(STALE)
+            return _NOT_APPLICABLE, False
         value = None
         if not watch.phases or phase in watch.phases:
             value = watch.quantity.value(self._situation)
