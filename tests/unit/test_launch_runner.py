@@ -418,15 +418,17 @@ def test_a_spare_becomes_the_script_that_it_is_told(
     script = tmp_path / "node"
     script.write_text("import os, sys\nprint(__name__, sys.argv[1:], os.environ['WHO'])")
     told = json.dumps({"words": [str(script), "--ros-args"], "environment": {"WHO": "imu"}})
-    warm: list[tuple[str, int]] = []
-    monkeypatch.setattr(spare, "warm_up", lambda *what: warm.append(what))
+    done: list[object] = []
+    monkeypatch.setattr(spare, "be_discovered", lambda _: done.append("known to DDS"))
+    monkeypatch.setattr(spare, "warm_up", lambda *what: done.append(what))
+    monkeypatch.setattr(spare.real_time, "take", lambda level: done.append(level))
     monkeypatch.setattr(sys, "argv", ["spare"])
     monkeypatch.setenv("WHO", "nobody")
     for text in (f"{told}\n", ""):
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
         spare.main("nominal", "3")
     assert capsys.readouterr().out == "__main__ ['--ros-args'] imu\n"
-    assert warm == [("nominal", 3)] * 2
+    assert done == ["known to DDS", ("nominal", 3), spare.real_time.RETURNING, "known to DDS", ("nominal", 3)]
 
 
 def test_a_node_that_fails_before_the_run_has_begun_ends_the_launch() -> None:

@@ -30,6 +30,7 @@ KEYS = [
         "missed_ticks",
         "misses_in_a_row",
         "behind_s",
+        "real_time",
         "command_delay_p50_s",
         "command_delay_p99_s",
     ),

@@ -19,6 +19,7 @@ import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node as RosNode
 from rclpy.signals import uninstall_signal_handlers
 
 from lander_runtime.architecture import EVENT, Node, Topic, architecture, views_of
@@ -259,15 +260,21 @@ class Host(LifecycleNode):
         """Take part in the run until it ends."""
 
 
+def be_discovered(name: str) -> RosNode:
+    """Take part in DDS before it is known as which node; what is returned must be kept. Tools do not list a name with `_`."""
+    rclpy.init(args=[])
+    return rclpy.create_node(name, enable_rosout=False, start_parameter_services=False)
+
+
 def run_host(host_type: type[Host], blueprint: Blueprint, finish: Callable[[Any], int] | None = None) -> int:
     """Run a node to the end of the run; return the exit status of its process.
 
     `finish` is called with the host after a completed run and may return a status of its own.
     """
-    in_time = rclpy.ok()  # a spare process has made itself known before it knew which node it would be
-    if not in_time:
+    known = rclpy.ok()  # `be_discovered` was called
+    if not known:
         rclpy.init()
-    host = host_type(blueprint, sys.argv[1:] if in_time else None)
+    host = host_type(blueprint, sys.argv[1:] if known else None)
     try:
         if host.trigger_configure() != TransitionCallbackReturn.SUCCESS:
             return EXIT_BAD_CONFIGURATION

@@ -1,8 +1,9 @@
 """A process that has loaded what nodes need, and waits to be told which of them to become.
 
-A node that dies by the wall clock is away for as long as its successor takes to start, and most of that is imports, compiled code, and up
-to three seconds until DDS has discovered a new participant. The launch runner therefore keeps one spare: `python -m lander_tools.spare CONFIGURATION SEED`. It becomes a node when it reads its
-command line, words in JSON, from its standard input, and leaves when that is closed.
+A node that dies by the wall clock is away for as long as its successor takes to start, and most of that is imports,
+compiled code, and up to three seconds until DDS has discovered a new participant. The launch runner therefore keeps one
+spare: `python -m lander_tools.spare CONFIGURATION SEED`. It becomes a node when it reads its command line, words in JSON,
+from its standard input, and leaves when that is closed.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ import runpy
 import sys
 from importlib import import_module
 
-import rclpy
-from rclpy.node import Node
-
 from lander_common.mission import resolve
 from lander_runtime import real_time
 from lander_runtime.architecture import architecture
+from lander_runtime.ros_host import be_discovered
 from lander_tools.in_process import InProcessFlight
 
 _STEPS = 20  # of a flight, in which nearly all compiled code is loaded
@@ -34,15 +33,11 @@ def warm_up(configuration: str, seed: int) -> None:
         flight.step()
 
 
-def join() -> Node:
-    """Take part in DDS, under a name that tools do not list: the participant is discovered long before its node is wanted."""
-    rclpy.init(args=[])
-    return rclpy.create_node(f"_spare_{os.getpid()}", enable_rosout=False, start_parameter_services=False)
-
-
 def main(configuration: str, seed: str) -> None:
     """Wait, and become a node."""
-    waiting = join()
+    _participant = be_discovered(
+        f"_spare_{os.getpid()}"
+    )  # it lasts as long as this node, or the one that this process becomes
     warm_up(configuration, int(seed))
     line = sys.stdin.readline()
     if not line:
@@ -51,10 +46,7 @@ def main(configuration: str, seed: str) -> None:
     told = json.loads(line)
     os.environ.update(told["environment"])
     sys.argv = told["words"]
-    try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
-    finally:
-        del waiting  # which has kept the participant until the node had one
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":
