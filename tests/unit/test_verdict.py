@@ -106,9 +106,8 @@ def test_a_run_that_the_machine_did_not_keep_up_with_is_marked(count):
     assert not verdict.compose(result(), record(rate=0.0, **many), **ABOUT).degraded  # lockstep waits
     assert not verdict.compose(result(), record(rate=1.0, **{"ticks": 1000, count: 5}), **ABOUT).degraded
     assert not verdict.compose(result(), record(rate=1.0, behind_s=0.15), **ABOUT).degraded
-    assert verdict.compose(
-        result(), record(rate=1.0, behind_s=0.25), **ABOUT
-    ).degraded  # a world that lags waits for everybody
+    lagging = record(rate=1.0, behind_s=0.25)  # a world that lags waits for everybody
+    assert verdict.compose(result(), lagging, **ABOUT).degraded
     assert verdict.failed_to_run("broken off", verdict.is_degraded(record(rate=1.0, **many)), **ABOUT).degraded
 
 

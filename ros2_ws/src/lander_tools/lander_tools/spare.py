@@ -35,9 +35,8 @@ def warm_up(configuration: str, seed: int) -> None:
 
 def main(configuration: str, seed: str) -> None:
     """Wait, and become a node."""
-    _participant = be_discovered(
-        f"_spare_{os.getpid()}"
-    )  # it lasts as long as this node, or the one that this process becomes
+    # Kept: the participant lasts as long as this node, or the one that this process becomes.
+    _waiting = be_discovered(f"_spare_{os.getpid()}")
     warm_up(configuration, int(seed))
     line = sys.stdin.readline()
     if not line:
