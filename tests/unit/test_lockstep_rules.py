@@ -195,9 +195,10 @@ def test_missed_deadlines_are_counted_and_so_are_those_in_a_row() -> None:
         conductor.begin(20_000_000)
         if in_time:
             conductor.on_message("throttle_command", encoded("throttle_command", seq))
-        conductor.count_deadline(behind_s=0.1 * seq)
+        conductor.count_deadline(behind_s=0.4 - 0.1 * abs(seq - 3))
     record = conductor.record
     assert (record.deadline_misses, record.misses_in_a_row, record.behind_s) == (3, 2, pytest.approx(0.4))
+    assert (record.misses_at_s, record.behind_at_s) == (pytest.approx(0.06), pytest.approx(0.08))
 
 
 def test_who_holds_up_the_run_is_the_first_in_the_flow_that_is_behind() -> None:

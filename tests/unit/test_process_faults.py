@@ -13,7 +13,7 @@ from lander_common.mission import resolve
 from lander_runtime.architecture import architecture
 from lander_runtime.checkpoint import Checkpoint
 from lander_runtime.comeback import Comeback
-from lander_runtime.conductor import Conductor
+from lander_runtime.conductor import ACKNOWLEDGE_EVERY, Conductor
 from lander_runtime.faults import Change, FaultPlan, Outage
 from lander_runtime.history import History
 from lander_runtime.inprocess import InProcessRun
@@ -157,8 +157,8 @@ def test_every_life_has_a_chain_of_its_own_in_the_digest() -> None:
     assert len({restarted, hung, whole}) == 3
 
 
-def member(name: str, plan: FaultPlan, ticks: int) -> Member:
-    made = Member(CATALOGUE.nodes[name], CATALOGUE, NODES, plan)
+def member(name: str, plan: FaultPlan, ticks: int, lockstep: bool = True) -> Member:
+    made = Member(CATALOGUE.nodes[name], CATALOGUE, NODES, plan, lockstep)
     for seq in range(ticks):
         made.on_tick(announced(seq))
     return made
@@ -195,8 +195,10 @@ def test_a_hanging_member_steps_only_when_it_knows_when_it_is_back() -> None:
     assert imu.publishes(at(2))
 
 
-def gathered(first_tick: int, seen: range, skip: tuple[int, ...] = ()) -> tuple[Member, Comeback]:
-    navigation = member("navigation", FaultPlan(), 0)
+def gathered(
+    first_tick: int, seen: range, skip: tuple[int, ...] = (), lockstep: bool = True
+) -> tuple[Member, Comeback]:
+    navigation = member("navigation", FaultPlan(), 0, lockstep)
     navigation.membership.lose("navigation", 0)
     comeback = Comeback(navigation, first_tick)
     for seq in [*reversed(seen), *seen]:  # out of order, and twice
@@ -228,6 +230,41 @@ def test_a_new_process_steps_what_it_missed_from_the_first_tick_that_the_old_one
         steps.append(tick.seq)
     assert steps == list(range(3, 12))
     assert navigation.publishes(at(12))
+
+
+def stepped(member: Member) -> list[int]:
+    """Ticks that it steps now, all of them in silence."""
+    steps = []
+    while (tick := member.next_due()) is not None:
+        assert not member.publishes(tick)
+        member.take(tick)
+        steps.append(tick.seq)
+    return steps
+
+
+def test_by_the_wall_clock_a_new_process_goes_along_in_silence_until_it_is_let_in() -> None:
+    navigation, comeback = gathered(3, range(3, 12), lockstep=False)
+    assert comeback.is_complete
+    comeback.hand_over()
+    assert stepped(navigation) == list(range(3, 12))
+    navigation.on_tick(announced(12))
+    assert stepped(navigation) == [12]
+    navigation.membership.join("navigation", 13)
+    navigation.on_tick(announced(13))
+    assert navigation.next_due() == at(13)
+    assert navigation.publishes(at(13))
+
+
+def test_what_was_missed_too_long_ago_is_left_out_by_the_wall_clock_too() -> None:
+    navigation, comeback = gathered(0, range(CATCH_UP_TICKS + 5), lockstep=False)
+    comeback.hand_over()
+    assert stepped(navigation) == list(range(5, CATCH_UP_TICKS + 5))
+
+
+def test_by_the_wall_clock_a_process_that_wakes_goes_through_its_backlog_in_silence() -> None:
+    imu = member("imu", FaultPlan(), 4, lockstep=False)
+    imu.membership.lose("imu", 0)
+    assert stepped(imu) == [0, 1, 2, 3]
 
 
 def test_publishers_keep_enough_for_whoever_comes_back() -> None:
@@ -305,3 +342,15 @@ def test_the_conductor_lets_a_new_life_in_and_keeps_the_digest_of_each() -> None
     conductor.on_tick_done(again, epoch=1)
     assert conductor.close(b"", 1.0).digest != before
     assert lost.back_s == pytest.approx(2 * TICK_NS * 1e-9)
+
+
+def test_who_woke_is_up_with_the_run_when_it_has_acknowledged_all_but_the_newest_ticks() -> None:
+    conductor = Conductor(CATALOGUE.nodes["physics"], CATALOGUE, NODES)
+    done = zeros("lander_interfaces/msg/TickDone")
+    done.epoch, done.node = 1, "imu"
+    for _ in range(ACKNOWLEDGE_EVERY + 3):
+        conductor.begin(TICK_NS)
+    conductor.on_tick_done(done, epoch=1)
+    assert not conductor.is_up("imu")
+    done.tick = 2
+    assert conductor.is_up("imu")

@@ -1,7 +1,8 @@
 """How a new process takes the place of a lost one: it gathers what it missed, then goes through it.
 
 The publishers of a run keep their last messages, and send them again when a new process asks. What comes, comes in any order and
-perhaps twice; when nothing is missing the process says that it is ready, and the conductor answers from which tick on it takes part.
+perhaps twice; when nothing is missing the process says that it is ready, and the conductor answers from which tick on it takes part. By
+the wall clock, where the run goes on meanwhile, it goes through what it missed before it says so.
 """
 
 from __future__ import annotations
@@ -71,11 +72,13 @@ class Comeback:
         newest = max(came, default=-1)
         return not owed or (bool(came) and all(seq in came for seq in owed if seq <= newest))
 
-    def hand_over(self, joins_at: int) -> None:
-        """Give the member what came, in order; it takes part from tick `joins_at` on."""
-        begin = max(self.first_tick, joins_at - CATCH_UP_TICKS)
+    def hand_over(self, joins_at: int | None = None) -> None:
+        """Give the member what came, in order; it takes part from tick `joins_at` on, if that is known."""
+        up_to = max(self._ticks) + 1 if joins_at is None else joins_at
+        begin = max(self.first_tick, up_to - CATCH_UP_TICKS)
         self._member.begin_at(begin)
-        self._member.membership.join(self._member.node.name, joins_at)
+        if joins_at is not None:
+            self._member.membership.join(self._member.node.name, joins_at)
         for seq in sorted(self._ticks):
             if seq >= begin:
                 self._member.on_tick(self._ticks[seq])

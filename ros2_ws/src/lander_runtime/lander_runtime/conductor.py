@@ -23,6 +23,7 @@ from lander_runtime.messages import Message, peek_tick
 from lander_runtime.subsystem import Inputs, Tick
 
 RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder: its counts and the result
+ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
 CREDIT_TICKS = 64  # how far a member outside the control chain may lag; well under the depth of a `stream` topic
 
 
@@ -48,7 +49,9 @@ class RunRecord:
     nodes_lost: list[LostNode] = field(default_factory=list)
     deadline_misses: int = 0
     misses_in_a_row: int = 0  # the most
+    misses_at_s: float = 0.0  # simulated time of the last of these
     behind_s: float = 0.0  # by which the world began a tick too late by the wall clock, the most
+    behind_at_s: float = 0.0  # simulated time of that
     stale_inputs: int = 0
     missed_ticks: int = 0
     real_time: bool = False  # the wall clock set the pace, with real-time priority
@@ -118,9 +121,12 @@ class Conductor:
     def count_deadline(self, behind_s: float) -> None:
         """The time of this tick is over: count whether what it owes has come, and how late by the wall clock that is."""
         self._missed = self._missed + 1 if self.missing() else 0
-        self.record.deadline_misses += self._missed > 0
-        self.record.misses_in_a_row = max(self.record.misses_in_a_row, self._missed)
-        self.record.behind_s = max(self.record.behind_s, behind_s)
+        record, time_s = self.record, self.tick.time_s
+        record.deadline_misses += self._missed > 0
+        if self._missed > record.misses_in_a_row:
+            record.misses_in_a_row, record.misses_at_s = self._missed, time_s
+        if behind_s > record.behind_s:
+            record.behind_s, record.behind_at_s = behind_s, time_s
 
     def changes(self) -> list[Change]:
         """Who leaves and who comes back at the tick just made; to be asked once a tick."""
@@ -177,6 +183,10 @@ class Conductor:
     def is_ready(self, name: str) -> bool:
         """Whether a new process waits to take a lost member's place."""
         return name in self.ready and int(self.ready[name].life) > self.lives[name]
+
+    def is_up(self, name: str) -> bool:
+        """Whether a member has done every tick but those that its next acknowledgement will tell of."""
+        return self.done(name) >= self.tick.seq - ACKNOWLEDGE_EVERY
 
     def bring_back(self, name: str, new_life: bool) -> None:
         """A member takes part again, from this tick on: the same process, or a new one that is ready."""

@@ -29,14 +29,17 @@ class Member:
         catalogue: Architecture,
         members: Collection[str],
         plan: FaultPlan = NO_FAULTS,
-        strict: bool = True,
+        lockstep: bool = True,
     ) -> None:
-        """`strict`: a message that the transport lost is an error, as it must be in lockstep."""
+        """`lockstep`: a message that the transport lost is an error, and a member that is away waits to be told when it is back.
+
+        By the wall clock nobody waits for it, so it goes along in silence until it is let in.
+        """
         self.node = node
         self.membership = Membership(members, plan.changes())
         self.publishers = {port.topic.key: catalogue.publisher_of(port.topic) for port in node.gating_inputs}
         self._inbox = Inbox(node, None, NO_FAULTS) if node.is_sink else Inbox(node, decoder, plan)
-        self._strict = strict
+        self._lockstep = lockstep
         self._announced: deque[Tick] = deque()
         # Ticks at which each input was due, the newest last, beginning with the newest that has come.
         self._dues: dict[str, deque[int]] = {key: deque() for key in self.publishers}
@@ -73,7 +76,7 @@ class Member:
         while self._announced:
             tick = self._announced[0]
             away, back = self._absence(tick)
-            if away and back is None:
+            if away and back is None and self._lockstep:
                 return None
             if tick.seq > self._considered:
                 self._consider(tick)
@@ -128,7 +131,7 @@ class Member:
     def take(self, tick: Tick) -> Inputs:
         """The inputs of a tick; the tick is then over for this member. Raises SequenceGapError where one was lost."""
         inputs = self._inbox.advance(tick.seq, tick.stamp_ns)
-        if self._strict:
+        if self._lockstep:
             for key, queue in self._inbox.queues.items():
                 due = self._due_of(key)
                 if due > queue.current_tick:

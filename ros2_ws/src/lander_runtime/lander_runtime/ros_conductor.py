@@ -56,7 +56,7 @@ class ConductorHost(Host):
         """Conduct the run to its end."""
         self.conductor = Conductor(self.declaration, self.catalogue, self.members, self.plan)
         self._agent = ProcessAgent()
-        self._awaited: set[str] = set()  # members whose new process has not come yet
+        self._awaited: dict[str, bool] = {}  # members that shall be back and are not up yet: whether they died
         self._surprises: set[str] = set()  # members that nobody planned to lose
         self._looked_at = 0.0
         self.wait_for_match()
@@ -130,7 +130,12 @@ class ConductorHost(Host):
 
     def _lose_the_dead(self) -> bool:
         """Take out members whose processes are gone, though nobody planned it; whether there were any."""
-        dead = [name for name in self.conductor.membership.present if self._agent.is_gone(self.conductor.ready[name])]
+        conductor = self.conductor
+        dead = [
+            name
+            for name in conductor.membership.present
+            if conductor.is_ready(name) or self._agent.is_gone(conductor.ready[name])
+        ]
         for name in dead:
             self._lose(name, "its process has died")
         return bool(dead)
@@ -151,15 +156,18 @@ class ConductorHost(Host):
         name, conductor = change.node, self.conductor
         if change.leaves:
             lost = conductor.take_out(change, obeys=self.options.lockstep)
-            self._tell(node_events.lost(name, lost.tick, conductor.lives[name], change.cause, planned=True))
-            if not self.options.lockstep:
+            self._awaited.pop(name, None)
+            if not self.options.lockstep:  # before it hears of it
                 self._agent.strike(conductor.ready[name], change.deadly)
-        elif change.deadly:
-            self._awaited.add(name)
+            self._tell(node_events.lost(name, lost.tick, conductor.lives[name], change.cause, planned=True))
+        elif self.options.lockstep and not change.deadly:
+            self._let_in(name, new_life=False)
+        else:
+            self._awaited[name] = change.deadly
             if self.options.lockstep:
                 self._await_process(name)
-        else:
-            self._let_in(name, new_life=False)
+            elif not change.deadly:
+                self._agent.wake(conductor.ready[name])
 
     def _await_process(self, name: str) -> None:
         """Hold the run until a new process is ready; if none comes, it is let in when it does."""
@@ -175,8 +183,6 @@ class ConductorHost(Host):
         conductor = self.conductor
         conductor.bring_back(name, new_life)
         self._tell(node_events.joined(name, conductor.tick.seq, conductor.lives[name]))
-        if not new_life and not self.options.lockstep:
-            self._agent.wake(conductor.ready[name])
         if name in self._surprises:
             self._surprises.remove(name)
             self.link.wait_for_acknowledgements(_NEWS_S)  # the next tick may overtake the news, which nobody expected
@@ -214,10 +220,11 @@ class ConductorHost(Host):
     def _change_members(self) -> None:
         for change in self.conductor.changes():
             self._carry_out(change)
-        for name in sorted(self._awaited):
-            if self.conductor.is_ready(name):
-                self._awaited.remove(name)
-                self._let_in(name, new_life=True)
+        for name, deadly in sorted(self._awaited.items()):
+            new_life = self.conductor.is_ready(name)
+            if new_life or (not deadly and self.conductor.is_up(name)):
+                del self._awaited[name]
+                self._let_in(name, new_life)
 
     def _announce(self, tick: Tick) -> None:
         message = TickMessage(epoch=EPOCH, step_ns=tick.step_ns, last=self._finished)

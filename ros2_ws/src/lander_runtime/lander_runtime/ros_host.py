@@ -6,6 +6,7 @@ the node's own loop moves the run's topics; parameters, lifecycle and other serv
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ from rclpy.node import Node as RosNode
 from rclpy.signals import uninstall_signal_handlers
 
 from lander_runtime.architecture import EVENT, Node, Topic, architecture, views_of
+from lander_runtime.config import config_root
 from lander_runtime.dds import Link
 from lander_runtime.digest import DigestChain
 from lander_runtime.faults import NO_FAULTS, FaultPlan
@@ -38,6 +40,7 @@ _CALLS_A_LOOK = 3  # at most: each costs about 0.3 ms even where nobody called
 RUN_IN_TICKS = 50  # of a run: first steps load or even compile kernels, so nobody is held to the wall clock yet
 ASK_AGAIN_S = 0.2  # between the questions of a node for what it missed
 FAREWELL_S = 5.0  # how long to wait for the last acknowledgements
+_DDS_PROFILES = "FASTRTPS_DEFAULT_PROFILES_FILE"  # environment variable by which Fast DDS finds its settings
 
 EXIT_BAD_CONFIGURATION = 2
 EXIT_LOST_CONTACT = 3
@@ -262,8 +265,13 @@ class Host(LifecycleNode):
 
 def be_discovered(name: str) -> RosNode:
     """Take part in DDS before it is known as which node; what is returned must be kept. Tools do not list a name with `_`."""
-    rclpy.init(args=[])
+    _initialise([])
     return rclpy.create_node(name, enable_rosout=False, start_parameter_services=False)
+
+
+def _initialise(words: list[str] | None = None) -> None:
+    os.environ.setdefault(_DDS_PROFILES, str(config_root() / "dds.xml"))
+    rclpy.init(args=words)
 
 
 def run_host(host_type: type[Host], blueprint: Blueprint, finish: Callable[[Any], int] | None = None) -> int:
@@ -273,7 +281,7 @@ def run_host(host_type: type[Host], blueprint: Blueprint, finish: Callable[[Any]
     """
     known = rclpy.ok()  # `be_discovered` was called
     if not known:
-        rclpy.init()
+        _initialise()
     host = host_type(blueprint, sys.argv[1:] if known else None)
     try:
         if host.trigger_configure() != TransitionCallbackReturn.SUCCESS:

@@ -17,6 +17,7 @@ from lander_runtime.architecture import Topic
 from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
 from lander_runtime.checkpoint import Checkpoint
 from lander_runtime.comeback import Comeback
+from lander_runtime.conductor import ACKNOWLEDGE_EVERY
 from lander_runtime.digest import DIGEST_BYTES
 from lander_runtime.faults import FaultPlan
 from lander_runtime.member import Member
@@ -26,7 +27,6 @@ from lander_runtime.ros_host import ASK_AGAIN_S, FAREWELL_S, IDLE_S, Host, LostC
 from lander_runtime.subsystem import Tick
 
 _DISMISSAL_S = 0.3  # from the end of the owner of time to the end of the launch
-_ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
 
 
 class MemberHost(Host):
@@ -53,7 +53,7 @@ class MemberHost(Host):
 
     def fly(self) -> None:
         """Step until the last tick."""
-        self._member = Member(self.declaration, self.catalogue, self.members, self.plan, strict=self.options.lockstep)
+        self._member = Member(self.declaration, self.catalogue, self.members, self.plan, self.options.lockstep)
         self._comeback: Comeback | None = None
         self._acknowledged = -1
         self._stale = self._late = 0
@@ -98,9 +98,19 @@ class MemberHost(Host):
         self._comeback = comeback = Comeback(self._member, first_tick)
         self._ask(comeback)
         self.wait_for_match()
+        if not self.options.lockstep and not comeback.run_is_over:
+            self._catch_up(comeback)
         self._announce()
         while self._comeback and not comeback.run_is_over:
             self._receive("tick")
+
+    def _catch_up(self, comeback: Comeback) -> None:
+        """Go through what was missed, in silence, and on with the run until there is no more of it."""
+        comeback.hand_over()
+        self._comeback = None
+        while self._member.next_due():
+            self._advance()
+            self._dispatch_all()
 
     def _ask(self, comeback: Comeback) -> None:
         """Ask for what was missed, again and again: who is asked may not have been matched with this process yet."""
@@ -117,7 +127,7 @@ class MemberHost(Host):
             self._die()
         tick = self._member.next_due()
         if tick is None:
-            if self._member.done - self._acknowledged >= _ACKNOWLEDGE_EVERY or self._member.last_tick:
+            if self._member.done - self._acknowledged >= ACKNOWLEDGE_EVERY or self._member.last_tick:
                 self._acknowledge()
             if not self._member.is_over:
                 self._receive(self._wake_key)
@@ -127,10 +137,11 @@ class MemberHost(Host):
         if missing and not overdue:
             self._receive(missing[-1])
             return
-        if not self._paced and not self.options.waits_at(tick.seq):
-            self._paced = True
-            real_time.take(real_time.priority(self.declaration))
-        self._late += bool(missing)
+        if self._member.publishes(tick):
+            if not self._paced and not self.options.waits_at(tick.seq):
+                self._paced = True
+                real_time.take(real_time.priority(self.declaration))
+            self._late += bool(missing)
         self._step(tick)
 
     def _die(self) -> None:
@@ -147,7 +158,7 @@ class MemberHost(Host):
             return
         self._stale += self._member.stale(tick, inputs)
         self.emit(tick, self.subsystem.step(tick, inputs))
-        if tick.seq - self._acknowledged >= _ACKNOWLEDGE_EVERY:
+        if tick.seq - self._acknowledged >= ACKNOWLEDGE_EVERY:
             self._acknowledge()
         self.report_progress(tick)
         self.serve()
@@ -172,8 +183,7 @@ class MemberHost(Host):
         self.link.wait([key, "node_events"] if self.options.lockstep else [*{key, "tick"}, "node_events"], IDLE_S)
         if time.monotonic() - started >= IDLE_S:
             self._idle()
-        for arrived, data in self.link.drain():
-            self._dispatch(arrived, data)
+        self._dispatch_all()
 
     def _idle(self) -> None:
         """Nothing came: say how far this node is, so that the one that holds up the run can be told."""
@@ -181,11 +191,11 @@ class MemberHost(Host):
         if self._member.done > self._acknowledged:
             self._acknowledge()
         if self._wake_key != "tick" and not self._member.last_tick:
-            self._dispatch_all("tick")
+            self._dispatch_all(["tick"])
         self.serve()
 
-    def _dispatch_all(self, key: str) -> None:
-        for arrived, data in self.link.drain([key]):
+    def _dispatch_all(self, keys: Sequence[str] | None = None) -> None:
+        for arrived, data in self.link.drain(keys):
             self._dispatch(arrived, data)
 
     def _dispatch(self, key: str, data: bytes) -> None:
@@ -220,8 +230,10 @@ class MemberHost(Host):
             self._comeback = None
         elif event.kind == NodeEvent.JOINED:
             self._member.membership.join(event.node, event.from_tick)
-        elif event.kind == NodeEvent.LOST and not self.options.lockstep:
+        elif event.kind == NodeEvent.LOST and not self.options.lockstep:  # this process hung, and has woken
             self._member.membership.lose(event.node, event.from_tick)
+            self._paced = False
+            real_time.take(real_time.RETURNING)
         elif event.kind == NodeEvent.LOST and not event.planned:
             raise LostContactError(f"the run went on without this node from tick {event.from_tick}: {event.cause}")
 

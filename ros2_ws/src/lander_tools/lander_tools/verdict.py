@@ -107,7 +107,9 @@ class Verdict(_Part):
     stale_inputs: int = 0  # by the wall clock
     missed_ticks: int = 0  # steps that began late
     misses_in_a_row: int = 0  # deadlines, the most
+    misses_at_s: float = 0.0  # simulated time of the last of these
     behind_s: float = 0.0  # by which the world began a tick too late, the most
+    behind_at_s: float = 0.0  # simulated time of that
     real_time: bool = False  # nodes had real-time priority
     command_delay_p50_s: float | None = None  # wall clock, from the IMU's sample to the throttle's command
     command_delay_p99_s: float | None = None
@@ -201,7 +203,9 @@ _PACE = (
     "stale_inputs",
     "missed_ticks",
     "misses_in_a_row",
+    "misses_at_s",
     "behind_s",
+    "behind_at_s",
     "real_time",
     "command_delay_p50_s",
     "command_delay_p99_s",
@@ -233,8 +237,9 @@ def pace(record: Mapping[str, Any]) -> str:
     return (
         f"IMU sample to throttle command: {1e3 * p50:.1f} ms (median), {1e3 * p99:.1f} ms (99 %); "
         f"of {record['ticks']} ticks {record['deadline_misses']} missed their deadline, "
-        f"{record['misses_in_a_row']} at most in a row; {record['stale_inputs']} stale inputs, {record['missed_ticks']} late steps; "
-        f"at most {1e3 * record['behind_s']:.0f} ms behind the clock, {priority} real-time priority"
+        f"{record['misses_in_a_row']} at most in a row (at {record['misses_at_s']:.2f} s); "
+        f"{record['stale_inputs']} stale inputs, {record['missed_ticks']} late steps; "
+        f"at most {1e3 * record['behind_s']:.0f} ms behind the clock (at {record['behind_at_s']:.2f} s), {priority} real-time priority"
     )
 
 
