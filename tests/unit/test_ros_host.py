@@ -9,6 +9,7 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
 
 from lander_runtime import real_time, ros_host
 from lander_runtime.architecture import architecture
@@ -21,7 +22,7 @@ from lander_runtime.member import Member
 from lander_runtime.messages import NodeEvent, encode, header_message, zeros
 from lander_runtime.node_events import lost, node_event
 from lander_runtime.ros_conductor import ConductorHost
-from lander_runtime.ros_host import ASK_AGAIN_S, Host, RunOptions
+from lander_runtime.ros_host import ASK_AGAIN_S, Host, RunOptions, run_host
 from lander_runtime.ros_member import MemberHost
 
 TICK_NS = 20_000_000
@@ -135,3 +136,18 @@ def test_a_message_that_was_lost_is_sent_again_before_the_valve_drivers_close(mo
     monkeypatch.setenv(ros_host._DDS_PROFILES, "of the user")
     ros_host._initialise()
     assert os.environ[ros_host._DDS_PROFILES] == "of the user"
+
+
+def test_who_has_flown_gives_up_real_time_priority_before_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    did: list[Any] = []
+
+    class Flown:
+        trigger_configure = trigger_activate = staticmethod(lambda: TransitionCallbackReturn.SUCCESS)
+        fly, say_goodbye = staticmethod(lambda: did.append("fly")), staticmethod(lambda: did.append("goodbye"))
+
+    monkeypatch.setattr(real_time, "take", did.append)
+    monkeypatch.setattr(ros_host, "rclpy", SimpleNamespace(ok=lambda: True, try_shutdown=lambda: None))
+    for name in ("uninstall_signal_handlers", "disregard_interrupts"):
+        monkeypatch.setattr(ros_host, name, lambda: None)
+    assert run_host(cast(Any, lambda blueprint, words: Flown()), cast(Any, None)) == 0
+    assert did == ["fly", real_time.NONE, "goodbye"]

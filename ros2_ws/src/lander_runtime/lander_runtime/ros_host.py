@@ -23,6 +23,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.node import Node as RosNode
 from rclpy.signals import uninstall_signal_handlers
 
+from lander_runtime import real_time
 from lander_runtime.architecture import EVENT, Node, Topic, architecture, views_of
 from lander_runtime.config import config_root
 from lander_runtime.dds import Link
@@ -288,6 +289,7 @@ def run_host(host_type: type[Host], blueprint: Blueprint, finish: Callable[[Any]
             return EXIT_BAD_CONFIGURATION
         host.trigger_activate()
         host.fly()
+        real_time.take(real_time.NONE)  # what is left to do holds up nobody who flies another run
         status = finish(host) if finish else 0
         host.say_goodbye()
         return status
