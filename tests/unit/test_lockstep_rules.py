@@ -199,6 +199,7 @@ def test_missed_deadlines_are_counted_and_so_are_those_in_a_row() -> None:
     record = conductor.record
     assert (record.deadline_misses, record.misses_in_a_row, record.behind_s) == (3, 2, pytest.approx(0.4))
     assert (record.misses_at_s, record.behind_at_s) == (pytest.approx(0.06), pytest.approx(0.08))
+    assert record.stalls == [(pytest.approx(0.08), 2)]
 
 
 def test_who_holds_up_the_run_is_the_first_in_the_flow_that_is_behind() -> None:

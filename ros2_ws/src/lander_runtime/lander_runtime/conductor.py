@@ -50,6 +50,7 @@ class RunRecord:
     deadline_misses: int = 0
     misses_in_a_row: int = 0  # the most
     misses_at_s: float = 0.0  # simulated time of the last of these
+    stalls: list[tuple[float, int]] = field(default_factory=list)  # two or more in a row: when they were over, how many
     behind_s: float = 0.0  # by which the world began a tick too late by the wall clock, the most
     behind_at_s: float = 0.0  # simulated time of that
     stale_inputs: int = 0
@@ -120,9 +121,11 @@ class Conductor:
 
     def count_deadline(self, behind_s: float) -> None:
         """The time of this tick is over: count whether what it owes has come, and how late by the wall clock that is."""
-        self._missed = self._missed + 1 if self.missing() else 0
         record, time_s = self.record, self.tick.time_s
+        before, self._missed = self._missed, self._missed + 1 if self.missing() else 0
         record.deadline_misses += self._missed > 0
+        if before > 1 and not self._missed:
+            record.stalls.append((time_s, before))
         if self._missed > record.misses_in_a_row:
             record.misses_in_a_row, record.misses_at_s = self._missed, time_s
         if behind_s > record.behind_s:
