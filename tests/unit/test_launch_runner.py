@@ -422,13 +422,15 @@ def test_a_spare_becomes_the_script_that_it_is_told(
     monkeypatch.setattr(spare, "be_discovered", lambda _: done.append("known to DDS"))
     monkeypatch.setattr(spare, "warm_up", lambda *what: done.append(what))
     monkeypatch.setattr(spare.real_time, "take", lambda level: done.append(level))
+    monkeypatch.setattr(spare.real_time, "rest", lambda: done.append("rest"))
     monkeypatch.setattr(sys, "argv", ["spare"])
     monkeypatch.setenv("WHO", "nobody")
     for text in (f"{told}\n", ""):
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
         spare.main("nominal", "3")
     assert capsys.readouterr().out == "__main__ ['--ros-args'] imu\n"
-    assert done == ["known to DDS", ("nominal", 3), spare.real_time.RETURNING, "known to DDS", ("nominal", 3)]
+    loading = [spare.real_time.LAST, "known to DDS", "rest", ("nominal", 3)]
+    assert done == [*loading, spare.real_time.LAST, *loading]
 
 
 def test_a_node_that_fails_before_the_run_has_begun_ends_the_launch() -> None:

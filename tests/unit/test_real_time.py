@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lander_runtime.architecture import EVENT, architecture
-from lander_runtime.real_time import NONE, RETURNING, priority
+from lander_runtime.real_time import LAST, NONE, priority
 
 NODES = architecture().nodes
 # A process with a thread of its own takes the priority of navigation and tells what each of its threads has.
@@ -35,17 +35,11 @@ def test_a_shorter_period_never_has_the_lower_priority() -> None:
     for one, period in periods.items():
         for other, longer in periods.items():
             assert period >= longer or priority(NODES[one]) >= priority(NODES[other]), (one, other)
-    assert (
-        priority(NODES["throttle"])
-        > priority(NODES["guidance"])
-        > priority(NODES["payload_manager"])
-        > RETURNING
-        > NONE
-    )
+    assert priority(NODES["throttle"]) > priority(NODES["guidance"]) > priority(NODES["payload_manager"]) > LAST > NONE
 
 
-def test_a_node_that_only_listens_has_none() -> None:
-    assert [name for name in NODES if priority(NODES[name]) == NONE] == ["recorder"]
+def test_a_node_that_only_listens_goes_after_all_who_fly() -> None:
+    assert [name for name in NODES if priority(NODES[name]) == LAST] == ["recorder"]
 
 
 def test_every_thread_of_the_process_has_the_priority_or_the_process_is_told_that_it_may_not() -> None:

@@ -78,7 +78,7 @@ def test_a_process_that_wakes_goes_through_its_backlog_after_all_who_fly(monkeyp
     host = cast(Any, SimpleNamespace(life=0, options=RunOptions(rate=1.0), _member=imu, _comeback=None, _paced=True))
     MemberHost._on_own_event(host, lost("imu", 7, 0, "hang", planned=True))
     assert not imu.membership.owes("imu", 7)
-    assert (taken, host._paced) == ([real_time.RETURNING], False)
+    assert (taken, host._paced) == ([real_time.LAST], False)
 
 
 def conducting() -> tuple[Any, list[tuple[str, Any]]]:

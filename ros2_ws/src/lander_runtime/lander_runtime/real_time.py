@@ -1,7 +1,8 @@
 """Real-time priority by the wall clock: who must answer soonest goes first.
 
-Rate-monotonic (Liu and Layland 1973, theorem 2): the shorter a node's period, the higher its priority. A node that only
-listens has none, and no node has any while it loads, so that a start holds up nobody who flies.
+Rate-monotonic (Liu and Layland 1973, theorem 2): the shorter a node's period, the higher its priority. No node has any while
+it loads, so that a start holds up nobody who flies. But whoever is known to DDS writes into the memory of the others, under locks
+of theirs: without any priority it may be kept from the processor while it holds one, and they with it (priority inversion).
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from lander_runtime.architecture import EVENT, EVERY_TICK, MILLISECOND, Node
 
 # Of 99, the shortest period first; the kernel's own threads are above.
 EACH_TICK, TEN_A_SECOND, SLOWER = 20, 15, 10
-RETURNING = 1  # a new process on its way to the place of a lost node: after all who fly, before ordinary work
+LAST = 1  # a node that only listens, a spare, a process on its way back: after all who fly, before ordinary work
 NONE = 0
 
 
 def priority(node: Node) -> int:
-    """Priority of a node, 0 to 99, by the shortest period of its outputs; NONE where it only listens."""
+    """Priority of a node, 0 to 99, by the shortest period of its outputs; LAST where it only listens."""
     periods = [topic.period_ns for topic in node.outputs if topic.period_ns != EVENT]
     if not periods:
-        return NONE
+        return LAST
     if min(periods) == EVERY_TICK:
         return EACH_TICK
     return TEN_A_SECOND if min(periods) <= 100 * MILLISECOND else SLOWER
@@ -38,3 +39,8 @@ def take(level: int) -> bool:
     except PermissionError:  # asks for root, or an rtprio limit (ulimit -r)
         return False
     return True
+
+
+def rest() -> None:
+    """The calling thread alone goes back to ordinary priority."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

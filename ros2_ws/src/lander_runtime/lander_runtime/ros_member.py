@@ -233,7 +233,7 @@ class MemberHost(Host):
         elif event.kind == NodeEvent.LOST and not self.options.lockstep:  # this process hung, and has woken
             self._member.membership.lose(event.node, event.from_tick)
             self._paced = False
-            real_time.take(real_time.RETURNING)
+            real_time.take(real_time.LAST)
         elif event.kind == NodeEvent.LOST and not event.planned:
             raise LostContactError(f"the run went on without this node from tick {event.from_tick}: {event.cause}")
 

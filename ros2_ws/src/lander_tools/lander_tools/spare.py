@@ -35,13 +35,15 @@ def warm_up(configuration: str, seed: int) -> None:
 
 def main(configuration: str, seed: str) -> None:
     """Wait, and become a node."""
+    real_time.take(real_time.LAST)  # which the threads of DDS keep
     # Kept: the participant lasts as long as this node, or the one that this process becomes.
     _waiting = be_discovered(f"_spare_{os.getpid()}")
+    real_time.rest()
     warm_up(configuration, int(seed))
     line = sys.stdin.readline()
     if not line:
         return
-    real_time.take(real_time.RETURNING)
+    real_time.take(real_time.LAST)
     told = json.loads(line)
     os.environ.update(told["environment"])
     sys.argv = told["words"]
