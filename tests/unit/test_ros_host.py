@@ -138,7 +138,9 @@ def test_a_message_that_was_lost_is_sent_again_before_the_valve_drivers_close(mo
     assert os.environ[ros_host._DDS_PROFILES] == "of the user"
 
 
-def test_who_has_flown_gives_up_real_time_priority_before_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_flies_has_no_long_collections_and_gives_up_real_time_priority_before_it_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     did: list[Any] = []
 
     class Flown:
@@ -146,8 +148,9 @@ def test_who_has_flown_gives_up_real_time_priority_before_it_leaves(monkeypatch:
         fly, say_goodbye = staticmethod(lambda: did.append("fly")), staticmethod(lambda: did.append("goodbye"))
 
     monkeypatch.setattr(real_time, "take", did.append)
+    monkeypatch.setattr(ros_host.gc, "freeze", lambda: did.append("freeze"))
     monkeypatch.setattr(ros_host, "rclpy", SimpleNamespace(ok=lambda: True, try_shutdown=lambda: None))
     for name in ("uninstall_signal_handlers", "disregard_interrupts"):
         monkeypatch.setattr(ros_host, name, lambda: None)
     assert run_host(cast(Any, lambda blueprint, words: Flown()), cast(Any, None)) == 0
-    assert did == ["fly", real_time.NONE, "goodbye"]
+    assert did == ["freeze", "fly", real_time.NONE, "goodbye"]
