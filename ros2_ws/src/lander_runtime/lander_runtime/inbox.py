@@ -27,12 +27,12 @@ class SequenceGapError(RuntimeError):
 class InputQueue:
     """Messages of one input, in tick order. They may wait in encoded form: only those that are used are decoded."""
 
-    __slots__ = ("_decode", "_pending", "current", "current_tick", "newest_tick", "port")
+    __slots__ = ("_decode", "current", "current_tick", "newest_tick", "port", "waiting")
 
     def __init__(self, port: Input, decode: Decoder | None = None) -> None:
         self.port = port
         self._decode = decode
-        self._pending: deque[tuple[int, Any]] = deque()
+        self.waiting: deque[Any] = deque()  # what has come and is not current yet
         self.current: Message | None = None
         self.current_tick = -1
         self.newest_tick = -1
@@ -40,15 +40,15 @@ class InputQueue:
     def put(self, tick: int, message: Any) -> None:
         """Take in a message. One that is not newer than what is here already is dropped (a repeated delivery)."""
         if tick > self.newest_tick:
-            self._pending.append((tick, message))
+            self.waiting.append((tick, message))
             self.newest_tick = tick
 
     def advance(self, tick: int, now_ns: int) -> bool:
         """Make the newest message that belongs to `tick`, which ends at `now_ns`, current; True if that is a new one."""
-        pending, newest = self._pending, None
+        waiting, newest = self.waiting, None
         limit = tick - 1 if self.port.delayed else tick
-        while pending and pending[0][0] <= limit:
-            self.current_tick, newest = pending.popleft()
+        while waiting and waiting[0][0] <= limit:
+            self.current_tick, newest = waiting.popleft()
         if newest is None:
             return False
         self.current = self._decode(newest) if self._decode else newest
@@ -64,26 +64,25 @@ class InputQueue:
 class FaultyQueue(InputQueue):
     """Messages of an input whose topic suffers faults."""
 
-    __slots__ = ("_arrivals", "_channel")
+    __slots__ = ("_channel",)
 
     def __init__(self, port: Input, decode: Decoder | None, channel: Channel) -> None:
         super().__init__(port, decode)
         self._channel = channel
-        self._arrivals: list[Passing] = []
 
     def put(self, tick: int, message: Any) -> None:
         """Take in a message: it counts as arrived, whatever the faults make of it."""
         if tick > self.newest_tick:
             self.newest_tick = tick
-            self._arrivals += self._channel.carry(tick, self._decode(message) if self._decode else message)
+            self.waiting += self._channel.carry(tick, self._decode(message) if self._decode else message)
 
     def advance(self, tick: int, now_ns: int) -> bool:
         """As for a sound topic, among the messages that the faults let through by now."""
         limit = tick - 1 if self.port.delayed else tick
-        due = [passing for passing in self._arrivals if passing.tick <= limit and passing.at_ns <= now_ns]
+        due: list[Passing] = [each for each in self.waiting if each.tick <= limit and each.at_ns <= now_ns]
         if not due:
             return False
-        self._arrivals = [passing for passing in self._arrivals if passing not in due]
+        self.waiting = deque(each for each in self.waiting if each not in due)
         newest = max(due, key=lambda passing: passing.tick)
         if newest.tick <= self.current_tick:
             return False
@@ -112,7 +111,7 @@ class Inbox:
         """Inputs of the node for a tick that ends at `now_ns`."""
         self._fresh.clear()
         for key, queue in self.queues.items():
-            if queue.advance(tick, now_ns):
+            if queue.waiting and queue.advance(tick, now_ns):
                 self._fresh.add(key)
                 self._latest[key] = queue.current
         return self._inputs

@@ -86,15 +86,15 @@ class InProcessRun:
         self._missed.append(tick)
 
     def _publish(self, seat: _Seat, outputs: Outputs) -> None:
-        tick = self.tick
+        tick, seq = self.tick, self.tick.seq
         for topic, message in stamped(seat.node, tick, outputs):
-            data = encode(message, topic.type)
-            seat.chain.add(topic.key, data)
-            seat.published[topic.key] = message
-            for reader in self._readers[topic.key]:
-                reader.put(tick.seq, message)
+            key, data = topic.key, encode(message, topic.type)
+            seat.chain.add(key, data)
+            seat.published[key] = message
+            for reader in self._readers[key]:
+                reader.put(seq, message)
             for observer in self._observers:
-                observer(tick, topic.key, message, data)
+                observer(tick, key, message, data)
 
     def _leave(self, change: Change) -> None:
         seat, tick = self._seats[change.node], self.tick
@@ -137,6 +137,11 @@ class InProcessRun:
         data = encode(event, topic.type)
         for observer in self._observers:
             observer(tick, topic.key, event, data)
+
+    def last(self, key: str) -> Message | None:
+        """The newest message of a topic, or None if there was none yet."""
+        found = (seat.published[key] for seat in self._seats.values() if key in seat.published)
+        return next(found, None)
 
     def digest(self) -> str:
         """Digest of everything published so far."""

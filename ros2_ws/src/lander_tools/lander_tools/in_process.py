@@ -44,12 +44,11 @@ class InProcessFlight:
         """Build every member. `record`: folder of the bag, if one shall be written. Raises ConfigError."""
         self.mission = mission
         self._stop_after_s = stop_after_s
-        self._result: Message | None = None
         self._recorder: Recorder | None = None
         self._recording_failure = ""
         ensure_maps(mission)
         members = [subsystem(name, mission) for name in mission.scenario.members]
-        observers = [*observers, self._keep_result, *self._recording(record)]
+        observers = [*observers, *self._recording(record)]
         self._run = InProcessRun(members, observers, fault_plan(mission), lambda name: subsystem(name, mission))
 
     def _recording(self, bag: Path | None) -> list[Observer]:
@@ -89,11 +88,7 @@ class InProcessFlight:
         """What came of it; to be asked when it is finished and closed."""
         run, tick = self._run, self.tick
         lost = tuple(run.nodes_lost)
-        return Flight(self._result, run.digest(), tick.seq + 1, tick.time_s, lost, self._recording_failure)
-
-    def _keep_result(self, _tick: Tick, key: str, message: Message, _data: bytes) -> None:
-        if key == "result":
-            self._result = message
+        return Flight(run.last("result"), run.digest(), tick.seq + 1, tick.time_s, lost, self._recording_failure)
 
     def _keep_failure(self, failure: RecorderFailed) -> None:
         self._recording_failure = str(failure)
