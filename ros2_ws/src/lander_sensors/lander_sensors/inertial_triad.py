@@ -60,27 +60,19 @@ class Triad:
         if step_s != self._step_s:
             self._set_step(step_s)
         x, y, z = true
-        decay, drive, noise, drifts = self._decay, self._drive, self._noise, self.drift
-        limit = self.errors.limit * step_s
-        sensed = [0.0, 0.0, 0.0]
-        saturated = False
-        for axis in (0, 1, 2):
-            row = self.rows[axis]
+        decay, drive, noise, quantum = self._decay, self._drive, self._noise, self.errors.quantum
+        bias, drifts, carry, limit = self.bias, self.drift, self.carry, self.errors.limit * step_s
+        sensed, saturated = [], False
+        for axis, (to_x, to_y, to_z) in enumerate(self.rows):
             drift = drifts[axis] = decay * drifts[axis] + drive * normals[axis]
-            value = row[0] * x + row[1] * y + row[2] * z
-            value += (self.bias[axis] + drift) * step_s + noise * normals[axis + 3]
+            value = to_x * x + to_y * y + to_z * z
+            value += (bias[axis] + drift) * step_s + noise * normals[axis + 3]
             if not -limit <= value <= limit:
                 value = limit if value > 0.0 else -limit
                 saturated = True
-            sensed[axis] = self._quantised(axis, value)
+            if quantum != 0.0:  # what is left over is given with the next increment, so that nothing is lost
+                due = value + carry[axis]
+                value = floor(due / quantum + 0.5) * quantum
+                carry[axis] = due - value
+            sensed.append(value)
         return (sensed[0], sensed[1], sensed[2]), saturated
-
-    def _quantised(self, axis: int, value: float) -> float:
-        """The value in whole quanta; what is left over is given with the next increment, so that nothing is lost."""
-        quantum = self.errors.quantum
-        if quantum == 0.0:
-            return value
-        due = value + self.carry[axis]
-        given = floor(due / quantum + 0.5) * quantum
-        self.carry[axis] = due - given
-        return given
