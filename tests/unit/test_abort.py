@@ -15,6 +15,7 @@ from lander_flight.abort import perilune_m
 from lander_flight.guidance import Guidance
 from lander_flight.phases import Phase
 from lander_runtime.messages import HealthStatus, Message, zeros
+from lander_tools import fly
 from lander_tools.point_mass import Errors, PointMassFlight
 
 MISSION = resolve("nominal", 1)
@@ -69,6 +70,12 @@ def test_in_the_coast_and_the_first_half_of_braking_a_safe_orbit_is_reached(
     assert perilune_m(tuple(r), tuple(v)) - MISSION.site_frame.radius_m > 15_000.0
     assert flight.log.column("altitude_m").min() > 4000.0
     assert flight.mass_kg > 340.0 + 12.0 + 8.0
+
+
+def test_a_lander_whose_only_altimeter_dies_goes_back_to_orbit() -> None:
+    flight = fly("nominal", 1, settings={"scenario.faults": "[{at_s: 5, subject: rangefinder, kind: kill}]"})
+    assert flight.result is not None
+    assert flight.result.outcome == "aborted_safe"
 
 
 def test_out_of_the_coast_from_the_parking_orbit_the_perilune_is_raised() -> None:

@@ -188,6 +188,10 @@ def _weak_signal(messages: dict[str, Any]) -> None:
     messages["range"].signal_db = -12.0
 
 
+def _mute_rangefinder(messages: dict[str, Any]) -> None:
+    messages["range"].header = header_message(0, "")
+
+
 def _no_return(messages: dict[str, Any]) -> None:
     messages["range"].valid = False
 
@@ -291,6 +295,7 @@ FAULTS: dict[str, tuple[Change, str, int]] = {
     "navigation goes by the thrust": (_set("navigation_state", imu_verdict=2), "imu_replaced", ERROR),
     "an axis of the IMU is off": (_silent_axis, "imu_silence", ERROR),
     "noisy ranges, as on IM-2": (_scattering(), "range_scatter", ERROR),
+    "the only altimeter is dead": (_mute_rangefinder, "altimeter_lost", ERROR),
     "altitude in doubt, as on Mission 2": (_terminal(altitude_low_m=300.0), "altitude_doubt", ERROR),
     "turning against the command": (
         _set("navigation_state", w_mci_body=np.array([0.25, 0.0, 0.0])),
@@ -443,6 +448,15 @@ def test_an_input_that_stops_is_stale_after_its_declared_age_and_others_are_not(
     assert bad(silent[-1]) == depending | {name}
     assert [found for status in silent for found in status.detections] == [name]
     assert bench.steps(40)[-1].overall == OK
+
+
+def test_with_terrain_relative_navigation_a_dead_rangefinder_is_no_reason_to_abort() -> None:
+    bench = Bench(resolve("nominal_trn", 1))
+    bench.steps(20)
+    status = bench.steps(80, absent=("range",))[-1]
+    assert verdict(status, "range_age") == STALE
+    assert verdict(status, "altimeter_lost") == OK
+    assert status.advice == HealthStatus.CONTINUE
 
 
 def test_an_input_that_never_came_ages_from_the_first_step(mission: Mission) -> None:

@@ -47,6 +47,7 @@ class Health(Subsystem):
             leak=LeakMonitor(model.leak_window_s, vehicle.tanks.gauge_sigma_kg),
             silence=SilenceMonitor(),
             range_monitor=RangeMonitor(model),
+            sole_altimeter="trn" not in mission.scenario.members,
             ages_s={},
         )
         self._limits_s = declared_ages_s()

@@ -33,6 +33,7 @@ class Situation:
     leak: LeakMonitor
     silence: SilenceMonitor
     range_monitor: RangeMonitor
+    sole_altimeter: bool  # nothing but the rangefinder tells the altitude
     ages_s: dict[str, float]
     imu_increments: Any = None
     range: Any = None
@@ -161,6 +162,12 @@ def range_rejected(s: Situation) -> float | None:
 def range_scatter(s: Situation) -> float | None:
     """Scatter of the ranges over the standard deviation that is expected of them."""
     return s.range_monitor.scatter if s.range_monitor.expected else None
+
+
+@_quantity("guidance_command")
+def altimeter_lost(s: Situation) -> float | None:
+    """For how long the only altimeter has said nothing at all, not even that it sees no ground, s."""
+    return s.ages_s["range"] if s.sole_altimeter else None
 
 
 @_quantity("navigation_state")
