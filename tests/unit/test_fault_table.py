@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from click.testing import CliRunner
 
 from lander_common.fault_plan import fault_plan
 from lander_common.mission import resolve
-from lander_tools.fault_table import Case, Request, cases, command, put_into
+from lander_runtime.conductor import RUN_RECORD_FILE, LostNode, RunRecord
+from lander_tools.fault_table import Case, Request, by_the_clock, cases, command, put_into
 
 RESTART = Case("navigation", "restart", ", down_s: 1.0")
 KILL = Case("rangefinder", "kill", "")
@@ -47,6 +49,13 @@ def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     assert page.read_text() == "Head\n<!-- table a -->\nnew\nlines\n<!-- end of table -->\nTail\n"
     with pytest.raises(ValueError, match="<!-- table b -->"):
         put_into(page, "b", ["new"])
+
+
+def test_by_the_wall_clock_a_row_says_how_long_a_node_was_away_and_how_the_machine_kept_up(tmp_path: Path) -> None:
+    lost = [LostNode("imu", 10, 353.0, "restart", 354.0), LostNode("imu", 20, 699.0, "restart", 700.25)]
+    record = RunRecord(nodes_lost=[*lost, LostNode("health", 30, 735.0, "kill")], deadline_misses=8, misses_in_a_row=2)
+    (tmp_path / RUN_RECORD_FILE).write_text(json.dumps(record.summary()), encoding="utf-8")
+    assert by_the_clock(tmp_path) == "; away 1.00, 1.25 s; 8 deadlines missed, 2 in a row"
 
 
 def test_moments_together_in_one_process_are_refused() -> None:

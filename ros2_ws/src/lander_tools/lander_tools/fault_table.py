@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import click
 
 from lander_common.fault_plan import fault_plan
 from lander_common.mission import resolve
+from lander_runtime.conductor import RUN_RECORD_FILE
 from lander_runtime.faults import FaultPlan
 from lander_runtime.messages import GuidanceCommand, Message
 from lander_runtime.subsystem import Tick
@@ -155,10 +157,19 @@ def end_over_dds(scenario: str, seed: int, case: Case, times: Sequence[float], h
             told = verdict.read(out / "verdict.json")
         except VerdictError as error:
             return str(error)
-        bag = _bag_until(out) if recorded else ""
+        more = by_the_clock(out) if told.transport == "wall-clock" else ""
+        more += _bag_until(out) if recorded else ""
     at = told.touchdown
     words = _words(told.outcome, (at.vertical_speed_m_s, at.horizontal_speed_m_s, at.miss_m) if at else None)
-    return words + (" (degraded)" if told.degraded else "") + bag
+    return words + (" (degraded)" if told.degraded else "") + more
+
+
+def by_the_clock(run: Path) -> str:
+    """For how long nodes were away, and how many deadlines were missed, from the record of a run."""
+    record = json.loads((run / RUN_RECORD_FILE).read_text(encoding="utf-8"))
+    away = [f"{lost['back_s'] - lost['time_s']:.2f}" for lost in record["nodes_lost"] if lost["back_s"] is not None]
+    told = f"; away {', '.join(away)} s" if away else ""
+    return f"{told}; {record['deadline_misses']} deadlines missed, {record['misses_in_a_row']} in a row"
 
 
 def _bag_until(run: Path) -> str:
