@@ -21,7 +21,8 @@ from lander_flight import error_state as es
 from lander_flight.fix_update import rotation_matrix
 from lander_runtime.messages import Message, stamp_ns, time_ns
 from lander_runtime.subsystem import Tick
-from lander_tools.fly import fly_mission
+from lander_tools.fly import Flight, fly_mission
+from lander_tools.maps import ensure_maps
 from lander_tools.markdown import table
 
 Array = NDArray[np.float64]
@@ -173,17 +174,27 @@ def displacement_table(flights: Sequence[Watch]) -> str:
     return table(head, rows)
 
 
+def landing(flight: Flight) -> str:
+    """How a flight ended, in a few words."""
+    result = flight.result
+    if result is None:
+        return "broken off"
+    return f"{result.outcome}, {result.horizontal_speed_m_s:.2f} m/s across, {result.miss_m:.1f} m from the target"
+
+
 @click.command()
 @click.option("--scenario", default="nominal_trn", show_default=True)
 @click.option("--seeds", default="1-10", show_default=True, help="First and last.")
-def consistency(scenario: str, seeds: str) -> None:
+@click.option("--grounds/--one-ground", help="Each flight over ground of its own, with maps of its own.")
+def consistency(scenario: str, seeds: str, grounds: bool) -> None:
     """NEES of flights with the camera in the loop, and errors of displacements, by height."""
     first, _, last = seeds.partition("-")
     flights = []
     for seed in range(int(first), int(last or first) + 1):
-        mission = resolve(scenario, seed)
+        mission = resolve(scenario, seed, {}, {"site.ground_seed": str(seed)} if grounds else {})
+        ensure_maps(mission)
         watch = Watch(mission)
         flight = fly_mission(mission, [watch.observe])
         flights.append(watch)
-        click.echo(f"seed {seed}: {flight.digest}", err=True)
+        click.echo(f"seed {seed}: {landing(flight)}; {flight.digest}", err=True)
     click.echo(f"{scenario}, {len(flights)} flights\n\n{consistency_table(flights)}\n\n{displacement_table(flights)}")
