@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import exp, isnan, nan, radians, sqrt
+from math import exp, nan, radians, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from lander_flight.health_monitors import LeakMonitor, LowPass
 from lander_flight.health_parameters import Check, HealthParameters
 from lander_flight.health_quantities import QUANTITIES
 from lander_flight.health_table import band_text, checks, declared_ages_s, markdown
-from lander_flight.health_verdict import ERROR, OK, STALE, WARN, Verdict, closed, common, outside, worst
+from lander_flight.health_verdict import ERROR, OK, STALE, WARN, Verdict, closed, outside, worst
 from lander_runtime.config import ConfigError
 from lander_runtime.messages import GuidanceCommand, HealthStatus, header_message, zeros
 from lander_runtime.subsystem import Inputs, Tick
@@ -567,15 +567,6 @@ def test_after_good_values_for_the_persistence_a_verdict_is_good(values: list[fl
 def test_what_is_not_a_number_is_beyond_every_limit() -> None:
     assert outside(nan, closed((None, 5.0)))
     assert not outside(nan, None)
-
-
-@given(
-    value=st.floats(),
-    bands=st.lists(st.none() | st.tuples(st.floats(-2.0, 0.0), st.floats(0.0, 2.0)), min_size=1, max_size=3),
-)
-def test_what_is_common_to_bands_is_outside_of_none(value: float, bands: list[tuple[float, float] | None]) -> None:
-    low, high = common(*bands)
-    assert (low <= value <= high) == (not any(outside(value, band) for band in bands) and not isnan(value))
 
 
 def test_an_error_outranks_what_is_merely_unknown() -> None:

@@ -61,9 +61,6 @@ class Health(Subsystem):
             )
             for check in table.checks
         ]
-        self._grave = [
-            watch.verdict for watch, response in zip(self._watches, self._responses, strict=True) if response == ABORT
-        ]
         self._since_ns: int | None = None
         self._stepped_ns = 0
 
@@ -117,15 +114,16 @@ class Health(Subsystem):
 
     def _judge(self, now_ns: int, silent: frozenset[str]) -> Any:
         phase = self._situation.guidance_command.phase if self._situation.guidance_command is not None else None
-        values, detections, responses = [], [], []
+        values, detections, responses, advice = [], [], [], HealthStatus.CONTINUE
         for name, response, watch in zip(self._names, self._responses, self._watches, strict=True):
             value, detected = self._judge_one(watch, phase, now_ns, silent)
             values.append(value)
             if detected:
                 detections.append(name)
                 responses.append(response)
+            if response == ABORT and watch.verdict.now == ERROR:
+                advice = HealthStatus.ABORT
         verdicts = [watch.verdict.now for watch in self._watches]
-        abort = any(verdict.now == ERROR for verdict in self._grave)
         return HealthStatus(
             overall=worst(verdicts),
             checks=self._names,
@@ -133,7 +131,7 @@ class Health(Subsystem):
             values=np.array(values),
             detections=detections,
             responses=responses,
-            advice=HealthStatus.ABORT if abort else HealthStatus.CONTINUE,
+            advice=advice,
             leak_kg_s=self._situation.leak.rate_kg_s,
         )
 
@@ -142,7 +140,7 @@ class Health(Subsystem):
 
         An input that is silent is found once, by its age; what cannot be judged without it is stale, and that is no finding.
         """
-        if silent and not silent.isdisjoint(watch.quantity.needs):
+        if not silent.isdisjoint(watch.quantity.needs):
             watch.verdict.put(STALE)
             return _NOT_APPLICABLE, False
         value = None

@@ -27,12 +27,6 @@ def closed(band: Band | None) -> tuple[float, float] | None:
     return (-inf if low is None else low, inf if high is None else high)
 
 
-def common(*bands: tuple[float, float] | None) -> tuple[float, float]:
-    """The values that are in every band."""
-    limits = [band for band in bands if band is not None]
-    return max((low for low, _ in limits), default=-inf), min((high for _, high in limits), default=inf)
-
-
 def outside(value: float, band: tuple[float, float] | None) -> bool:
     """Whether a value is outside of a band. What is not a number is outside of every band; nothing is where there is none."""
     return band is not None and not band[0] <= value <= band[1]
@@ -41,14 +35,12 @@ def outside(value: float, band: tuple[float, float] | None) -> bool:
 class Verdict:
     """The running verdict of one check."""
 
-    __slots__ = ("_beyond_ns", "_error", "_good", "_persistence_ns", "_stale_above_s", "_warn", "_worse", "now")
+    __slots__ = ("_beyond_ns", "_error", "_persistence_ns", "_stale_above_s", "_warn", "_worse", "now")
 
     def __init__(self, check: Check, stale_above_s: float) -> None:
         """`stale_above_s`: age beyond which a check with `stale` is stale."""
         self._error, self._warn = closed(check.error), closed(check.warn)
         self._stale_above_s = None if check.stale is None else stale_above_s
-        fresh = None if check.stale is None else (-inf, stale_above_s)
-        self._good = common(self._error, self._warn, fresh)
         self._persistence_ns = round(check.persistence_s * NANOSECONDS)
         self._worse: bool | None = None  # in which direction the value has left the verdict, and since when
         self._beyond_ns = 0
@@ -56,7 +48,7 @@ class Verdict:
 
     def judge(self, value: float, stamp_ns: int) -> bool:
         """Take in a value; True if the verdict has become ERROR or STALE by it."""
-        level = OK if self._good[0] <= value <= self._good[1] else self._level(value)
+        level = self._level(value)
         if level == self.now:
             self._worse = None
             return False

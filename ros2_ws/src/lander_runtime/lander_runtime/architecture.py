@@ -79,10 +79,12 @@ class Node:
 
     def is_due(self, previous_ns: int, now_ns: int) -> bool:
         """Whether the node steps at this tick: when any of its periodic outputs is due."""
-        for topic in self.outputs:  # without a call for what is due at every tick: this is asked at every tick
-            if topic.period_ns == EVERY_TICK or topic.is_due(previous_ns, now_ns):
+        if self.is_sink:
+            return True
+        for topic in self.outputs:  # noqa: SIM110  (any() over a generator takes three times as long, at every tick)
+            if topic.is_due(previous_ns, now_ns):
                 return True
-        return self.is_sink
+        return False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lander_runtime.architecture import EVENT, EVERY_TICK, Node, Topic, architecture
+from lander_runtime.architecture import EVENT, Node, Topic, architecture
 from lander_runtime.messages import Message, header_message
 
 Outputs = dict[str, Message]  # topic key -> message; a list of messages for an event topic with several in one tick
@@ -107,13 +107,13 @@ def stamped(node: Node, tick: Tick, outputs: Outputs) -> Iterator[tuple[Topic, M
     """
     previous_ns, stamp_ns, declared = tick.previous_ns, tick.stamp_ns, 0
     for topic in node.outputs:
-        given, period_ns = outputs.get(topic.key), topic.period_ns
+        given, due = outputs.get(topic.key), topic.is_due(previous_ns, stamp_ns)
         if given is None:
-            if period_ns != EVENT and topic.is_due(previous_ns, stamp_ns):
+            if due:
                 raise MissingOutputError(f"{node.name} returned no {topic.key}, which is due at tick {tick.seq}")
             continue
         declared += 1
-        if period_ns > EVERY_TICK and not topic.is_due(previous_ns, stamp_ns):
+        if not due and topic.period_ns != EVENT:
             continue
         for message in given if isinstance(given, list) else (given,):
             message.tick = tick.seq
