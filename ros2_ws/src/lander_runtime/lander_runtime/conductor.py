@@ -80,6 +80,12 @@ class RunRecord:
         return self.sim_time_s / self.wall_time_s if self.wall_time_s > 0.0 else 0.0
 
 
+def read_record(run: Path) -> dict[str, Any]:
+    """The record in a run folder, as plain data. Raises OSError, or ValueError where it is no JSON."""
+    record: dict[str, Any] = json.loads((run / RUN_RECORD_FILE).read_text(encoding="utf-8"))
+    return record
+
+
 class Conductor:
     """The time owner's view of the run."""
 

@@ -5,7 +5,6 @@ Prints figures and judges nothing: machines are noisy, so ratios within one run 
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -25,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lander_runtime.architecture import architecture
-from lander_runtime.conductor import RUN_RECORD_FILE
+from lander_runtime.conductor import read_record
 from lander_tools.fly import fly
 from lander_tools.launch_runner import free_domain, isolated
 from lander_tools.sampler import sampled
@@ -65,7 +64,7 @@ def stub_ring(ticks: int) -> dict[str, Any]:
         ]
         for process in processes:
             process.wait()
-        return _record(Path(folder))
+        return read_record(Path(folder))
 
 
 def lander_run(arguments: Sequence[str]) -> tuple[dict[str, Any], dict[str, NodeLoad]]:
@@ -75,12 +74,7 @@ def lander_run(arguments: Sequence[str]) -> tuple[dict[str, Any], dict[str, Node
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         with _watched(process.pid) as loads:
             process.wait()
-        return _record(Path(folder) / "run"), loads
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((folder / RUN_RECORD_FILE).read_text())
-    return record
+        return read_record(Path(folder) / "run"), loads
 
 
 @contextmanager

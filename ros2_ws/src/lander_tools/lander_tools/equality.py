@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lander_runtime.conductor import RUN_RECORD_FILE
+from lander_runtime.conductor import RUN_RECORD_FILE, read_record
 from lander_tools.fly import fly
 
 SCENARIOS = ("nominal", "rangefinder_outage", "navigation_restart", "message_loss")
@@ -57,8 +56,7 @@ def over_dds(scenario: str, seed: int, stop_after_s: float) -> str:
         out = Path(folder) / "run"
         what = [scenario, "--seed", str(seed), "--stop-after", str(stop_after_s), "--no-record", "--out", str(out)]
         subprocess.run([sys.executable, "-m", "lander_tools.cli", "run", *what], stdout=subprocess.DEVNULL, check=False)
-        record = out / RUN_RECORD_FILE
-        return str(json.loads(record.read_text())["digest"]) if record.exists() else ""
+        return str(read_record(out)["digest"]) if (out / RUN_RECORD_FILE).exists() else ""
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import click
 
 from lander_common.fault_plan import fault_plan
 from lander_common.mission import resolve
-from lander_runtime.conductor import RUN_RECORD_FILE
+from lander_runtime.conductor import read_record
 from lander_runtime.faults import FaultPlan
 from lander_runtime.messages import GuidanceCommand, Message
 from lander_runtime.subsystem import Tick
@@ -166,7 +165,7 @@ def end_over_dds(scenario: str, seed: int, case: Case, times: Sequence[float], h
 
 def by_the_clock(run: Path) -> str:
     """For how long nodes were away, and how many deadlines were missed, from the record of a run."""
-    record = json.loads((run / RUN_RECORD_FILE).read_text(encoding="utf-8"))
+    record = read_record(run)
     away = [f"{lost['back_s'] - lost['time_s']:.2f}" for lost in record["nodes_lost"] if lost["back_s"] is not None]
     told = f"; away {', '.join(away)} s" if away else ""
     return f"{told}; {record['deadline_misses']} deadlines missed, {record['misses_in_a_row']} in a row"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -19,7 +18,7 @@ import click
 from lander_common.mission import Mission, resolve
 from lander_common.scenario import Logic
 from lander_runtime.checkpoint import FOLDER as CHECKPOINTS
-from lander_runtime.conductor import RUN_RECORD_FILE, RunRecord
+from lander_runtime.conductor import RunRecord, read_record
 from lander_runtime.config import ConfigError, split_setting
 from lander_tools import run_folder, verdict
 from lander_tools.bag import Bag, BagError
@@ -204,7 +203,7 @@ def fly_over_dds(request: Request, _mission: Mission, folder: RunFolder, about: 
     shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)  # nobody comes back any more
     record: dict[str, Any] = {}
     with suppress(OSError, ValueError):
-        record = json.loads((folder.path / RUN_RECORD_FILE).read_text(encoding="utf-8"))
+        record = read_record(folder.path)
     if not record:
         return verdict.failed_to_run(f"{why_unfinished(outcome)}; see {folder.logs}", **about)
     return verdict_on(folder, record, about)

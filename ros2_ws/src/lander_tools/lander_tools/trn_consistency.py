@@ -22,7 +22,6 @@ from lander_flight.fix_update import rotation_matrix
 from lander_runtime.messages import Message, stamp_ns, time_ns
 from lander_runtime.subsystem import Tick
 from lander_tools.fly import Flight, fly_mission
-from lander_tools.maps import ensure_maps
 from lander_tools.markdown import table
 
 Array = NDArray[np.float64]
@@ -192,7 +191,6 @@ def consistency(scenario: str, seeds: str, grounds: bool) -> None:
     flights = []
     for seed in range(int(first), int(last or first) + 1):
         mission = resolve(scenario, seed, {}, {"site.ground_seed": str(seed)} if grounds else {})
-        ensure_maps(mission)
         watch = Watch(mission)
         flight = fly_mission(mission, [watch.observe])
         flights.append(watch)
