@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from trn_samples import LENS, RADIUS_M, Ground, looking_down, sun_towards, trn_parameters
 
 from lander_flight.map_reader import MapReader
 from lander_flight.map_window import CameraPose
 from lander_flight.pose_fit import rotation
-from lander_flight.trn_matcher import Expectation, Outcome, TrnMatcher
+from lander_flight.trn_matcher import Expectation, Outcome, Pyramid, TrnMatcher
 
 Array = np.ndarray
 SUN = sun_towards(25.0, 108.0)
@@ -90,3 +91,40 @@ def test_the_same_picture_gives_the_same_fix_to_the_bit(matcher: TrnMatcher, pic
     assert second.fit is not None
     np.testing.assert_array_equal(first.fit.covariance, second.fit.covariance)
     np.testing.assert_array_equal(first.fit.pose.r_site, second.fit.pose.r_site)
+
+
+def _displacement(
+    low: TrnMatcher, ground: Ground, moved: Array, astray: tuple[float, float, float]
+) -> tuple[Array, Array]:
+    """Error of a displacement whose second pose is predicted `astray`, and its 1-sigma, m."""
+    after = replace(POSE, r_site=POSE.r_site + moved)
+    first, second = (Pyramid(ground.picture(pose, SUN, seed=k)) for k, pose in enumerate((POSE, after)))
+    found = low.compare(first, POSE, second, replace(after, r_site=after.r_site + astray), 1e4)
+    assert found is not None
+    return found.pose.r_site - after.r_site, np.sqrt(np.diag(found.covariance))
+
+
+@pytest.mark.parametrize("moved", [(0.0, 0.0, 0.0), (300.0, 0.0, 0.0), (0.0, 0.0, -600.0)])
+def test_a_displacement_does_not_hang_on_the_prediction(
+    matcher: TrnMatcher, ground: Ground, moved: tuple[float, float, float]
+) -> None:
+    """Peaks of sunlit relief are ridges: met along rows and columns alone, a tenth of what the prediction was off remained."""
+    found = [
+        _displacement(matcher, ground, np.array(moved), astray)[0] for astray in ((6.0, -6.0, 0.0), (-6.0, 6.0, 0.0))
+    ]
+    assert np.abs(found[0] - found[1])[:2].max() < 0.4  # of 12 m
+    assert np.abs(found).max() < 0.3  # a cell is 16 m
+
+
+def test_relief_that_the_heights_lack_spoils_a_displacement_along_itself(ground: Ground) -> None:
+    """Against matches of a map whose heights err, from patch to patch, by half a cell: they are within what is stated."""
+    rough = gaussian_filter(np.random.default_rng(3).standard_normal(ground.heights.shape), 4.0)
+    heights = ground.heights + 8.0 * rough / rough.std()
+    low = TrnMatcher(trn_parameters(), LENS, MapReader(replace(ground, heights=heights).image_map(), SUN), RADIUS_M)
+    (level, stated), (falling, stated_falling) = (
+        _displacement(low, ground, np.array(moved), (3.0, 3.0, 3.0)) for moved in ((0.0, 0.0, 0.0), (0.0, 0.0, -600.0))
+    )
+    assert np.all(np.abs(level) < 4.0 * stated)
+    assert np.all(np.abs(falling) < 4.0 * stated_falling)
+    assert stated_falling[2] > 3.0 * stated[2]
+    assert stated_falling[2] > 3.0 * stated_falling[:2].max()

@@ -7,14 +7,14 @@ from math import comb, pi
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import fourier_shift
 from trn_samples import LENS, RADIUS_M, STRAIGHT_DOWN, Ground, looking_down, shade, sun_towards
 
 from lander_flight.consensus import agree, log10_chance
 from lander_flight.map_window import Window, rectify, relight, site_points
-from lander_flight.patch_matching import Limits, find_patches
+from lander_flight.patch_matching import Limits, best_shift, find_patches
 from lander_flight.pose_fit import MapErrors, fit_pose, linearise, rotation
 from lander_flight.trn_matcher import map_axes, to_map
 from lander_terrain.geometry import map_to_site
@@ -178,6 +178,21 @@ def test_a_known_shift_is_found_to_a_tenth_of_a_cell(shift: tuple[float, float])
     assert matches.count == matches.searched == 49
     assert abs(np.mean(matches.shift_row) - shift[0]) < 0.1
     assert abs(np.mean(matches.shift_column) - shift[1]) < 0.1
+
+
+@given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), st.floats(0.2, 5.0), st.floats(0.0, np.pi))
+def test_the_summit_of_a_ridge_in_any_direction_is_found(
+    row: float, column: float, sharper: float, turn: float
+) -> None:
+    """A paraboloid is known by nine values; `sharper`: one of its principal curvatures over the other."""
+    i, j = np.mgrid[-4:5, -4:5]
+    along = (i - row) * np.cos(turn) + (j - column) * np.sin(turn)
+    across = (j - column) * np.cos(turn) - (i - row) * np.sin(turn)
+    scores = 1.0 - 0.01 * (along**2 + sharper * across**2)
+    top = np.unravel_index(np.argmax(scores), scores.shape)
+    assume(abs(top[0] - 4 - row) < 1.0 and abs(top[1] - 4 - column) < 1.0)
+    found = best_shift(scores, 0.0, 0.0)
+    np.testing.assert_allclose(found[:2], (4.0 + row, 4.0 + column), atol=1e-9)
 
 
 def test_patches_without_structure_or_beyond_the_view_are_not_searched() -> None:

@@ -166,12 +166,22 @@ def best_shift(scores: Picture, least_score: float, least_lead: float) -> tuple[
             near = abs(row - i) <= _RIVAL and abs(column - j) <= _RIVAL
             if not near and top - scores[row, column] < least_lead:
                 return 0.0, 0.0, 0.0
-    across = _vertex(scores[i, j - 1], top, scores[i, j + 1])
-    return i + _vertex(scores[i - 1, j], top, scores[i + 1, j]), j + across, float(top)
+    down, right = _summit(scores[i - 1 : i + 2, j - 1 : j + 2])
+    return i + down, j + right, float(top)
 
 
 @njit(cache=True)
-def _vertex(before: float, middle: float, after: float) -> float:
-    """Where the parabola through three values, the middle one the largest, has its maximum."""
-    bend = before - 2.0 * middle + after
-    return 0.5 * (before - after) / bend if bend < 0.0 else 0.0
+def _summit(s: Picture) -> tuple[float, float]:
+    """Where the paraboloid through nine values, the middle one the largest, has its maximum: rows, columns from the middle.
+
+    With its mixed term: the peak of sunlit relief is a ridge across the Sun, and parabolas along rows and columns alone
+    meet it aside, by a quarter of the shift at 20 deg.
+    """
+    down, right = 0.5 * (s[2, 1] - s[0, 1]), 0.5 * (s[1, 2] - s[1, 0])
+    bend_down, bend_right = 2.0 * s[1, 1] - s[0, 1] - s[2, 1], 2.0 * s[1, 1] - s[1, 0] - s[1, 2]
+    mixed = 0.25 * (s[0, 2] + s[2, 0] - s[0, 0] - s[2, 2])
+    det = bend_down * bend_right - mixed * mixed
+    if det <= 0.0:
+        return 0.0, 0.0
+    rows, columns = (bend_right * down - mixed * right) / det, (bend_down * right - mixed * down) / det
+    return min(max(rows, -1.0), 1.0), min(max(columns, -1.0), 1.0)

@@ -29,6 +29,7 @@ _SURROUNDINGS = 17  # cells along a side, that brightness is compared with in ac
 _CLIPPED = 4.0  # standard deviations
 _LEAST_LEVEL = 1e-3  # of brightness
 _LARGEST_GAP = 0.2  # share of the view that may be missing in acquisition
+_ACROSS = 0.25  # of what relief does along a displacement, across it: the rms tangent of the angles off the boresight of patches
 
 
 class Outcome(Enum):
@@ -145,6 +146,8 @@ class TrnMatcher:
         turn = np.diag([0.0, 0.0, 0.0, *np.full(3, p.motion.turn_rad**-2)])
         covariance = np.linalg.inv(np.linalg.inv(fit.covariance) + turn)[:3, :3]
         covariance = covariance + (p.motion.common_cells * posting) ** 2 * np.eye(3)
+        moved = fit.steady.r_site - first_pose.r_site
+        covariance = covariance + _of_relief(moved, p.motion.relief_cells * posting / distance)
         return Comparison(fit.steady, covariance, distance, float(zone[HEIGHT_SIGMA]))
 
     def _moved_between(
@@ -162,7 +165,7 @@ class TrnMatcher:
             return None
         k = agreement.members
         points, pixels = self._correspondences(view, matches, pose)
-        least_px = a.least_error_cells * p.window.pixels_per_cell
+        least_px = p.motion.least_error_cells * p.window.pixels_per_cell
         return fit_pose(points[k], pixels[k], least_px, self._lens, pose, p.motion.turn_rad)
 
     # Acquisition
@@ -454,6 +457,12 @@ def _distance_to_sphere(r_site: Array, along: Array, radius_m: float, height_m: 
     b, c = float(p @ along), float(p @ p) - (radius_m + height_m) ** 2
     square = b * b - c
     return -b - square**0.5 if square >= 0.0 else float("nan")
+
+
+def _of_relief(moved: Array, share: float) -> Array:
+    """Covariance of a displacement, m^2, by relief that is not in the heights: `share` of its length, across a quarter of that."""
+    along, across = share**2, (_ACROSS * share) ** 2
+    return np.asarray((along - across) * np.outer(moved, moved) + across * float(moved @ moved) * np.eye(3))
 
 
 def _raised(pose: CameraPose, height_m: float, radius_m: float) -> CameraPose:

@@ -82,7 +82,9 @@ class MotionParameters(Parameters):
     cells: Annotated[int, Field(ge=64, le=512)]  # of the window, along each side
     reach_cells: Annotated[int, Field(ge=2)]  # that the displacement may be off the prediction
     turn_rad: Positive  # 1-sigma of the turn between the images as predicted
+    least_error_cells: Positive  # 1-sigma of a match is never believed to be less
     common_cells: Positive  # 1-sigma of what all matches of two images share
+    relief_cells: NonNegative  # 1-sigma of relief that is not in the heights, as it scales the displacement
 
 
 class MapErrorParameters(Parameters):
