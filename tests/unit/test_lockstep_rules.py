@@ -202,6 +202,15 @@ def test_missed_deadlines_are_counted_and_so_are_those_in_a_row() -> None:
     assert record.stalls == [(pytest.approx(0.08), 2)]
 
 
+def test_what_the_host_took_is_summed_and_told_where_it_was_much() -> None:
+    conductor = Conductor(CATALOGUE.nodes["physics"], CATALOGUE, NODES)
+    for stolen_s in (0.01, 0.4, 0.0):
+        conductor.begin(500_000_000)
+        conductor.count_stolen(stolen_s)
+    assert conductor.record.stolen_s == pytest.approx(0.41)
+    assert conductor.record.thefts == [(1.0, 0.4)]
+
+
 def test_who_holds_up_the_run_is_the_first_in_the_flow_that_is_behind() -> None:
     conductor = Conductor(CATALOGUE.nodes["physics"], CATALOGUE, NODES)
     conductor.begin(0)

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from lander_runtime.architecture import EVENT, architecture
-from lander_runtime.real_time import LAST, NONE, priority
+from lander_runtime.real_time import LAST, NONE, priority, stolen_s
 
 NODES = architecture().nodes
 # A process with a thread of its own takes the priority of navigation and tells what each of its threads has.
@@ -49,3 +50,8 @@ def test_every_thread_of_the_process_has_the_priority_or_the_process_is_told_tha
         pytest.skip("real-time priority is not permitted here")
     assert told.strip() == f"True {[wanted] * told.count('(')}"
     assert told.count("(") >= 2
+
+
+def test_stolen_processor_time_is_that_of_psutil() -> None:
+    before, found, after = psutil.cpu_times().steal, stolen_s(), psutil.cpu_times().steal
+    assert before <= found <= after

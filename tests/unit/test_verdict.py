@@ -32,6 +32,7 @@ KEYS = [
         "misses_at_s",
         "behind_s",
         "behind_at_s",
+        "stolen_s",
         "real_time",
         "command_delay_p50_s",
         "command_delay_p99_s",
@@ -194,3 +195,11 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         run_folder.open_run(tmp_path / "none")
     (tmp_path / "bag").mkdir()
     assert run_folder.open_run(tmp_path).bag == tmp_path / "bag"
+
+
+def test_a_run_by_the_wall_clock_says_what_the_host_took():
+    kept_up = record(rate=1.0, command_delay_p50_s=0.003, command_delay_p99_s=0.01)
+    assert "host" not in verdict.pace(kept_up)
+    assert "the host of this machine gave 2.2 s of its processors to others" in verdict.pace(
+        {**kept_up, "stolen_s": 2.17}
+    )

@@ -24,6 +24,7 @@ from lander_runtime.subsystem import Inputs, Tick
 
 RUN_RECORD_FILE = "run_record.json"  # what the conductor leaves in the run folder: its counts and the result
 ACKNOWLEDGE_EVERY = 5  # ticks; an acknowledgement a tick would cost as much as the control chain
+_MUCH_STOLEN_S = 0.05  # between two looks, half a second apart: enough to miss deadlines
 CREDIT_TICKS = 64  # how far a member outside the control chain may lag; well under the depth of a `stream` topic
 
 
@@ -53,6 +54,8 @@ class RunRecord:
     stalls: list[tuple[float, int]] = field(default_factory=list)  # two or more in a row: when they were over, how many
     behind_s: float = 0.0  # by which the world began a tick too late by the wall clock, the most
     behind_at_s: float = 0.0  # simulated time of that
+    stolen_s: float = 0.0  # processor time that the machine's host gave to others
+    thefts: list[tuple[float, float]] = field(default_factory=list)  # simulated time, of when it took much, how much, s
     stale_inputs: int = 0
     missed_ticks: int = 0
     real_time: bool = False  # the wall clock set the pace, with real-time priority
@@ -136,6 +139,12 @@ class Conductor:
             record.misses_in_a_row, record.misses_at_s = self._missed, time_s
         if behind_s > record.behind_s:
             record.behind_s, record.behind_at_s = behind_s, time_s
+
+    def count_stolen(self, stolen_s: float) -> None:
+        """The machine's host took so much processor time since the last look, s, all processors together."""
+        self.record.stolen_s += stolen_s
+        if stolen_s > _MUCH_STOLEN_S:
+            self.record.thefts.append((self.tick.time_s, stolen_s))
 
     def changes(self) -> list[Change]:
         """Who leaves and who comes back at the tick just made; to be asked once a tick."""

@@ -17,6 +17,8 @@ from lander_runtime.architecture import EVENT, EVERY_TICK, MILLISECOND, Node
 EACH_TICK, TEN_A_SECOND, SLOWER = 20, 15, 10
 LAST = 1  # a node that only listens, a spare, a process on its way back: after all who fly, before ordinary work
 NONE = 0
+_STAT = Path("/proc/stat")
+_STEAL = 8  # column of its first row
 
 
 def priority(node: Node) -> int:
@@ -39,6 +41,15 @@ def take(level: int) -> bool:
     except PermissionError:  # asks for root, or an rtprio limit (ulimit -r)
         return False
     return True
+
+
+def stolen_s() -> float:
+    """Processor time that the host of this virtual machine has given to others while there was work here, s since it started, of
+    all processors together (proc_stat(5)); 0 where it is not told.
+    """
+    with suppress(OSError, IndexError, ValueError):
+        return int(_STAT.read_text().split(maxsplit=9)[_STEAL]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def rest() -> None:

@@ -58,7 +58,7 @@ class ConductorHost(Host):
         self._agent = ProcessAgent()
         self._awaited: dict[str, bool] = {}  # members that shall be back and are not up yet: whether they died
         self._surprises: set[str] = set()  # members that nobody planned to lose
-        self._looked_at = 0.0
+        self._looked_at, self._stolen_s = 0.0, real_time.stolen_s()
         self.wait_for_match()
         self._wait_for_members()
         self._began_at = time.monotonic()
@@ -216,6 +216,8 @@ class ConductorHost(Host):
         if time.monotonic() - self._looked_at > _LOOK_S:
             self._looked_at = time.monotonic()
             self._lose_the_dead()
+            before, self._stolen_s = self._stolen_s, real_time.stolen_s()
+            self.conductor.count_stolen(self._stolen_s - before)
 
     def _change_members(self) -> None:
         for change in self.conductor.changes():

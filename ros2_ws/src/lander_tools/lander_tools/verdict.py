@@ -110,6 +110,7 @@ class Verdict(_Part):
     misses_at_s: float = 0.0  # simulated time of the last of these
     behind_s: float = 0.0  # by which the world began a tick too late, the most
     behind_at_s: float = 0.0  # simulated time of that
+    stolen_s: float = 0.0  # processor time that the machine's host gave to others
     real_time: bool = False  # nodes had real-time priority
     command_delay_p50_s: float | None = None  # wall clock, from the IMU's sample to the throttle's command
     command_delay_p99_s: float | None = None
@@ -206,6 +207,7 @@ _PACE = (
     "misses_at_s",
     "behind_s",
     "behind_at_s",
+    "stolen_s",
     "real_time",
     "command_delay_p50_s",
     "command_delay_p99_s",
@@ -234,12 +236,15 @@ def pace(record: Mapping[str, Any]) -> str:
     if not record.get("rate", 0.0) > 0.0 or p50 is None or p99 is None:
         return ""
     priority = "with" if record.get("real_time") else "without"
+    stolen_s = record.get("stolen_s", 0.0)
+    stolen = f"; the host of this machine gave {stolen_s:.1f} s of its processors to others" if stolen_s > 0.1 else ""
     return (
         f"IMU sample to throttle command: {1e3 * p50:.1f} ms (median), {1e3 * p99:.1f} ms (99 %); "
         f"of {record['ticks']} ticks {record['deadline_misses']} missed their deadline, "
         f"{record['misses_in_a_row']} at most in a row (at {record['misses_at_s']:.2f} s); "
         f"{record['stale_inputs']} stale inputs, {record['missed_ticks']} late steps; "
         f"at most {1e3 * record['behind_s']:.0f} ms behind the clock (at {record['behind_at_s']:.2f} s), {priority} real-time priority"
+        f"{stolen}"
     )
 
 
