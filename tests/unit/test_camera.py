@@ -210,6 +210,21 @@ def test_dust_veils_the_ground_from_its_height_down() -> None:
     assert contrasts[1] > contrasts[2] > contrasts[3]
 
 
+def test_the_veil_is_that_of_its_waves_in_every_pixel() -> None:
+    """`draw_veil` knows it for a table of directions; here it is worked out for each pixel."""
+    image = np.ones((64, 96), np.float32)
+    draw_veil(
+        PlumeDust(begins_below_m=30.0, opacity_at_ground=2.5, brightness=0.06), 9.0, np.random.default_rng(1), image
+    )
+    random = np.random.default_rng(1)
+    phases, amplitudes = 2.0 * np.pi * random.random(12), random.standard_normal(12)
+    row, column = np.mgrid[:64, :96]
+    angle = np.arctan2(row - 32.0, column - 48.0)[..., None]
+    streak = np.sum(amplitudes * np.cos(np.arange(3, 15) * angle + phases), axis=-1) / np.sqrt(12.0)
+    left = np.exp(-2.5 * 0.7**2 * np.maximum(1.0 + 0.3 * streak, 0.0))
+    np.testing.assert_allclose(image, left + (1.0 - left) * 0.06, atol=2e-5)
+
+
 def test_faults_of_light_and_optics_take_what_they_say() -> None:
     image = np.zeros((65, 65), np.float32)
     image[32, 32] = 1.0

@@ -191,7 +191,8 @@ class TrnMatcher:
             return np.zeros(1)
         reach, step = p.search_sigma * expected.up_m, p.scale_step * ground[2]
         count = max(0, ceil((reach - 0.5 * step) / step))
-        return np.asarray(step * np.arange(-count, count + 1), float)
+        heights = np.asarray(step * np.arange(-count, count + 1), float)
+        return heights[heights > -ground[2]]  # not under the ground
 
     def _match_view(self, pyramid: Pyramid, expected: Expectation) -> list[tuple[float, tuple[float, float]]] | None:
         """Highest correlations of the view with the map around, and the shifts (east, north), m, at which they are."""

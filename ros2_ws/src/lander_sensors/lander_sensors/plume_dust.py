@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 _STREAKS = 12  # waves around the point below the engines
 _DEPTH = 0.3  # of the streaks, of the mean opacity (estimate)
+_DIRECTIONS = 4096  # for which the veil is known; between them a streak is straight to 1e-4 of its depth
 
 
 def draw_veil(parameters: PlumeDust, height_m: float, random: np.random.Generator, image: Image) -> None:
@@ -31,13 +32,22 @@ def draw_veil(parameters: PlumeDust, height_m: float, random: np.random.Generato
 
 @jit
 def _veil(image: Image, opacity: float, brightness: float, phases: Array, amplitudes: Array) -> None:
+    left = np.empty(_DIRECTIONS + 1)
+    for k in range(left.size):
+        left[k] = exp(-opacity * _thickness(2.0 * pi * (k / _DIRECTIONS - 0.5), phases, amplitudes))
     rows, columns = image.shape
     for i in range(rows):
         for j in range(columns):
-            angle = atan2(i - 0.5 * rows, j - 0.5 * columns)
-            streak = 0.0
-            for k in range(phases.size):
-                streak += amplitudes[k] * cos((k + 3) * angle + phases[k])
-            depth = opacity * max(1.0 + _DEPTH * streak / phases.size**0.5, 0.0)
-            left = exp(-depth)
-            image[i, j] = left * image[i, j] + (1.0 - left) * brightness
+            at = (atan2(i - 0.5 * rows, j - 0.5 * columns) / (2.0 * pi) + 0.5) * _DIRECTIONS
+            k = min(int(at), _DIRECTIONS - 1)
+            through = left[k] + (at - k) * (left[k + 1] - left[k])
+            image[i, j] = through * image[i, j] + (1.0 - through) * brightness
+
+
+@jit
+def _thickness(angle: float, phases: Array, amplitudes: Array) -> float:
+    """Of the veil in a direction about the middle of the image, rad, over its mean."""
+    streak = 0.0
+    for k in range(phases.size):
+        streak += amplitudes[k] * cos((k + 3) * angle + phases[k])
+    return float(max(1.0 + _DEPTH * streak / phases.size**0.5, 0.0))
