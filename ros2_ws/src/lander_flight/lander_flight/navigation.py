@@ -78,6 +78,7 @@ class Navigation(Subsystem):
         self._nis: list[float] = []
         self._fix_nis: list[float] = []
         self._reporter.refresh(self.filter, self._range)
+        self._range.rehearse(self.filter)
 
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Advance by the increments of the tick, use a range if there is a new one, say what came of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot, inf, nan
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from lander_flight import strapdown as sd
 from lander_flight.inertial_filter import InertialFilter
 from lander_flight.navigation_parameters import Mount, RangeBelief
 from lander_flight.range_gate import Innovation, Judgement, RangeGate, Verdict
-from lander_runtime.messages import NANOSECONDS, Message
+from lander_runtime.messages import NANOSECONDS, Message, zeros
 
 Array = NDArray[np.float64]
 
@@ -72,6 +73,13 @@ class RangeProcessor:
         noise = (descent * message.sigma_m) ** 2 + self._belief.roughness_m**2
         _, variance = es.covered(filter_.P, row)
         return self._correct(filter_, row, -clearance, noise, variance, descent, vouched, float(message.range_m))
+
+    def rehearse(self, filter_: InertialFilter) -> None:
+        """Measure and use nothing of it: what is compiled is loaded now, where the first range in flight would wait for it."""
+        message = zeros("lander_interfaces/msg/RangeMeasurement")
+        past, sums = cast(tuple[Array, Array], filter_.back(0.0))
+        row, _ = self._measure(past, filter_, message, np.zeros(3), filter_.time_s)
+        es.covered(filter_.P, es.backwards(row, sums, filter_.nav[:3]))
 
     def _measure(
         self, past: Array, filter_: InertialFilter, message: Message, com_body: Array, time_s: float

@@ -110,6 +110,9 @@ class Rangefinder(Subsystem):
         self._faults = RangefinderFaults(mission, parameters.minimum_range_m)
         self._seed = mission.seed
         self._history: deque[Any] = deque(maxlen=_HISTORY)
+        self._ground.ray_range(
+            (0.0, 0.0, 1e3), (0.0, 0.0, -1.0), 1e4
+        )  # loads what is compiled: the first echo would wait for it
         self.restore({})
 
     def restore(self, published: Mapping[str, Message]) -> None:
