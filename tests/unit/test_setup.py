@@ -139,7 +139,7 @@ def test_a_change_asks_for_what_depends_on_it_and_no_more(
     project: Project, changed: str, asked: list[str], built: list[str]
 ) -> None:
     set_up(project)
-    touch(project.root / changed, "# changed, njit" if "warm_up" in changed else "# changed")
+    touch(project.root / changed, "# changed, jit" if "warm_up" in changed else "# changed")
     project = Project(project.root)
     setup = set_up(project)
     assert (setup.called, setup.built) == (asked, built)
