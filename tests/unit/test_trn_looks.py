@@ -30,9 +30,14 @@ def tried(east_m: float, posting_m: float = 2.0, fixed: bool = True) -> Try:
     return Try(sighting, np.array([east_m, 0.0, 0.0]) if fixed else np.full(3, np.nan), 1000.0, 0.1)
 
 
-def look(kind: str, found: Try, sun_deg: float = 10.0, altitude_m: float = 1000.0) -> Look:
+def shot(sun_deg: float = 10.0) -> Shot:
+    """A picture from 1000 m."""
+    return Shot(np.zeros((2, 2), np.float32), POSE, 1000.0, sun_deg, cast(Any, None), {})
+
+
+def look(kind: str, found: Try, sun_deg: float = 10.0) -> Look:
     """A look of a kind."""
-    return Look(kind, Shot(np.zeros((2, 2), np.float32), POSE, altitude_m, sun_deg, cast(Any, None), {}), found)
+    return Look.at(shot(sun_deg), kind, found)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +104,9 @@ def test_a_worse_map_errs_by_up_to_three_times_what_it_states_and_shares_nothing
 
 @pytest.mark.parametrize("wide", [True, False])
 def test_elsewhere_is_three_to_six_altitudes_away_beyond_the_error_that_is_stated(wide: bool) -> None:
-    random, shot = np.random.default_rng(4), look("elsewhere", tried(0.0), altitude_m=1000.0).shot
+    random = np.random.default_rng(4)
     for _ in range(50):
-        there: Expectation = expectation(shot, True, wide, random)
+        there: Expectation = expectation(shot(), True, wide, random)
         away = float(np.linalg.norm((there.pose.r_site - POSE.r_site)[:2]))
         assert 3000.0 - 5.0 * there.across_m < away < 6000.0 + 5.0 * there.across_m
 
@@ -134,7 +139,7 @@ def test_pictures_are_taken_along_the_reference_descent(altitude_m: float) -> No
 
 
 def test_reasons_are_counted_the_most_frequent_first() -> None:
-    assert reasons([tried(0.0), tried(0.0, fixed=False), tried(1.0)]) == "fix 2, bland 1"
+    assert reasons([Outcome.FIX, Outcome.BLAND, Outcome.FIX]) == "fix 2, bland 1"
 
 
 def test_the_sun_of_a_benchmark_is_where_it_is_said_to_be() -> None:

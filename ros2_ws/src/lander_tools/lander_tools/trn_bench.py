@@ -52,7 +52,9 @@ def acquisition(seeds: int, tries: int, error_m: float, up_m: float, frames: int
             first += [number] if fixed and number is not None else []
     total = seeds * tries
     click.echo(f"correct {len(first)} of {total}, wrong {wrong}, none within {frames} frames {lost}")
-    click.echo(f"by frame: {dict(sorted(Counter(first).items()))}; outcomes of frames: {reasons(all_tries)}")
+    click.echo(
+        f"by frame: {dict(sorted(Counter(first).items()))}; outcomes of frames: {reasons(each.sighting.outcome for each in all_tries)}"
+    )
     click.echo(summary("horizontal error", [float(np.linalg.norm(t.error_m[:2])) for t in all_tries if t.correct], "m"))
     click.echo(summary("time of a frame", [1e3 * t.seconds for t in all_tries], "ms"))
 
@@ -93,7 +95,7 @@ def tracking(seeds: int, tries: int) -> None:
                 picture = camera.picture(pose, v_site)
                 expected = believed(pose, offset, (50.0, 20.0), random)
                 tries_here.append(attempt(scene.matcher, picture, pose, expected, wide=False))
-        click.echo(f"{low} to {high} m: {reasons(tries_here)}")
+        click.echo(f"{low} to {high} m: {reasons(each.sighting.outcome for each in tries_here)}")
         fixes = [each for each in tries_here if each.sighting.fit is not None]
         click.echo("  " + summary("error", [float(np.linalg.norm(each.error_m)) for each in fixes], "m"))
         click.echo("  " + summary("time", [1e3 * each.seconds for each in tries_here], "ms"))

@@ -21,7 +21,7 @@ from lander_common.image_map import HEIGHT_SIGMA, ImageMap
 from lander_common.sun import mission_sun_site
 from lander_flight.map_reader import MapReader
 from lander_flight.map_window import CameraPose
-from lander_flight.trn_matcher import Expectation, TrnMatcher
+from lander_flight.trn_matcher import Expectation, Outcome, TrnMatcher
 from lander_flight.trn_parameters import TrnParameters
 from lander_runtime.rng import stream
 from lander_tools.markdown import table
@@ -51,17 +51,29 @@ class Shot:
 
 @dataclass(frozen=True)
 class Look:
-    """What came of a look."""
+    """What came of a look. Nothing of picture and maps is kept: ten thousand would not fit into memory."""
 
     kind: str
-    shot: Shot
-    found: Try
+    altitude_m: float
+    sun_deg: float
+    outcome: Outcome
+    fixed: bool
+    correct: bool
+    error_m: Array  # of the fix in site; NaN where there is none
+    log10_chance: float
+
+    @classmethod
+    def at(cls, shot: Shot, kind: str, found: Try) -> Look:
+        """Of a picture."""
+        seen = found.sighting
+        fixed = seen.fit is not None
+        about = (shot.altitude_m, shot.sun_deg, seen.outcome, fixed, fixed and found.correct)
+        return cls(kind, *about, found.error_m, seen.log10_chance)
 
     @property
     def wrong(self) -> bool:
         """Whether a fix was given that is not where the camera was; with a map of elsewhere every fix is wrong."""
-        fixed = self.found.sighting.fit is not None
-        return fixed and (self.kind == "map of another ground" or not self.found.correct)
+        return self.fixed and (self.kind == "map of another ground" or not self.correct)
 
 
 KINDS = ("as flown", "worse map", "elsewhere", "map of another ground", "bland")
@@ -139,7 +151,7 @@ def look_around(shot: Shot, random: np.random.Generator, looks: int, number: int
         picture = shot.camera.expose(seen)
         if shot.maps[kind].lit(picture):
             expected = expectation(shot, kind == "elsewhere", wide, random)
-            found.append(Look(kind, shot, attempt(shot.maps[kind], picture, shot.pose, expected, wide)))
+            found.append(Look.at(shot, kind, attempt(shot.maps[kind], picture, shot.pose, expected, wide)))
     return found
 
 
@@ -163,13 +175,12 @@ def page(found: list[Look], pictures: int) -> str:
     lines = [f"{len(found)} looks at {pictures} pictures", ""]
     lines += grouped("kind", [(kind, [one for one in found if one.kind == kind]) for kind in KINDS])
     flown = [one for one in found if one.kind == "as flown"]
-    lines += grouped("Sun, as flown", banded(flown, _SUNS_DEG, "deg", lambda one: one.shot.sun_deg))
-    lines += grouped("height, as flown", banded(flown, _HEIGHTS_M, "m", lambda one: one.shot.altitude_m))
+    lines += grouped("Sun, as flown", banded(flown, _SUNS_DEG, "deg", lambda one: one.sun_deg))
+    lines += grouped("height, as flown", banded(flown, _HEIGHTS_M, "m", lambda one: one.altitude_m))
     for one in found:
         if one.wrong:
-            s = one.found
-            place = f"{one.shot.altitude_m:.0f} m, Sun {one.shot.sun_deg:.0f} deg"
-            lines.append(f"wrong: {one.kind}, {place}: {s.error_m.round(1)} m, 10^{s.sighting.log10_chance:.0f}")
+            place = f"{one.altitude_m:.0f} m, Sun {one.sun_deg:.0f} deg"
+            lines.append(f"wrong: {one.kind}, {place}: {one.error_m.round(1)} m, 10^{one.log10_chance:.0f}")
     return "\n".join(lines)
 
 
@@ -187,7 +198,7 @@ def grouped(name: str, groups: list[tuple[str, list[Look]]]) -> list[str]:
     """One table, a row a group."""
     rows = []
     for label, these in groups:
-        fixes, wrong = sum(one.found.sighting.fit is not None for one in these), sum(one.wrong for one in these)
+        fixes, wrong = sum(one.fixed for one in these), sum(one.wrong for one in these)
         counts = (str(len(these)), str(fixes), str(wrong), f"{upper_bound(wrong, len(these)):.1e}")
-        rows.append((label, *counts, reasons([one.found for one in these])))
+        rows.append((label, *counts, reasons(one.outcome for one in these)))
     return [table((name, "looks", "fixes", "wrong", "95 % bound", "outcomes"), rows), ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import radians
 from time import process_time
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lander_flight.map_window import CameraPose
-from lander_flight.trn_matcher import Expectation, Sighting, TrnMatcher
+from lander_flight.trn_matcher import Expectation, Outcome, Sighting, TrnMatcher
 from lander_tools.reference_descent import GATES
 from lander_tools.trn_scene import Scene, looking_down, turn
 
@@ -71,7 +72,7 @@ def attempt(
     return Try(sighting, error, float(pose.r_site[2]), took)
 
 
-def reasons(tries: list[Try]) -> str:
+def reasons(outcomes: Iterable[Outcome]) -> str:
     """How often each outcome was."""
-    counts = Counter(each.sighting.outcome.name.lower().replace("_", " ") for each in tries)
+    counts = Counter(each.name.lower().replace("_", " ") for each in outcomes)
     return ", ".join(f"{name} {count}" for name, count in counts.most_common())
