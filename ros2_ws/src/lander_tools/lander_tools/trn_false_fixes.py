@@ -57,7 +57,6 @@ class Look:
     altitude_m: float
     sun_deg: float
     outcome: Outcome
-    fixed: bool
     correct: bool
     error_m: Array  # of the fix in site; NaN where there is none
     log10_chance: float
@@ -66,13 +65,16 @@ class Look:
     def at(cls, shot: Shot, kind: str, found: Try) -> Look:
         """Of a picture."""
         seen = found.sighting
-        fixed = seen.fit is not None
-        about = (shot.altitude_m, shot.sun_deg, seen.outcome, fixed, fixed and found.correct)
-        return cls(kind, *about, found.error_m, seen.log10_chance)
+        return cls(kind, shot.altitude_m, shot.sun_deg, seen.outcome, found.correct, found.error_m, seen.log10_chance)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a fix was given."""
+        return self.outcome is Outcome.FIX
 
     @property
     def wrong(self) -> bool:
-        """Whether a fix was given that is not where the camera was; with a map of elsewhere every fix is wrong."""
+        """Whether there is one that is not where the camera was; with a map of elsewhere every fix is wrong."""
         return self.fixed and (self.kind == "map of another ground" or not self.correct)
 
 
