@@ -58,10 +58,10 @@ class ConductorHost(Host):
         self._agent = ProcessAgent()
         self._awaited: dict[str, bool] = {}  # members that shall be back and are not up yet: whether they died
         self._surprises: set[str] = set()  # members that nobody planned to lose
-        self._looked_at, self._stolen_s = 0.0, real_time.stolen_s()
+        self._looked_at = 0.0
         self.wait_for_match()
         self._wait_for_members()
-        self._began_at = time.monotonic()
+        self._began_at, self._stolen_s = time.monotonic(), real_time.stolen_s()
         self._sent_at: dict[int, float] = {}
         while not self._finished:
             self._await_turn()
