@@ -36,7 +36,9 @@ from lander_terrain.surface import (
     TerrainData,
     base_relief,
     relief,
-    ridge_relief,
+    ridge,
+    ridge_cover,
+    ridge_size,
     slope_at,
 )
 
@@ -118,9 +120,20 @@ def _add_pointwise(
 
 @jit
 def _add_ridges(data: TerrainData, east: float, north: float, spacing: float, baseline: float, result: Array) -> None:
+    columns = result.shape[1]
+    mask, swell, x, y = np.empty(columns), np.empty(columns), np.empty(columns), np.empty(columns)
+    size = ridge_size(data.shape, baseline)
     for i in range(result.shape[0]):
-        for j in range(result.shape[1]):
-            result[i, j] += ridge_relief(data, east + j * spacing, north + i * spacing, baseline)[0]
+        n = north + i * spacing
+        mask[:] = 0.0
+        _add_octave_row(data.octaves[data.fractal_end], 1.0, east, n, spacing, x, y, mask)
+        if ridge_cover(data.shape, mask.max()) <= 0.0:
+            continue
+        swell[:] = 0.0
+        for octave in range(data.fractal_end + 1, data.ridges_end):
+            _add_octave_row(data.octaves[octave], data.octaves[octave, AMPLITUDE], east, n, spacing, x, y, swell)
+        for j in range(columns):
+            result[i, j] += ridge(data.shape, size, mask[j], swell[j])[0]
 
 
 @jit
@@ -132,19 +145,34 @@ def _add_features(data: TerrainData, east: float, north: float, spacing: float, 
 
 @jit
 def _add_octave(octave: Array, east: float, north: float, spacing: float, baseline: float, result: Array) -> None:
-    c, s, key = octave[COSINE], octave[SINE], np.uint64(np.int64(octave[KEY]))
     size = octave[AMPLITUDE] * noise_weight(octave[LATTICE], baseline)
-    last_column, last_row = floor(octave[SHIFT_E]), floor(octave[SHIFT_N])
-    cell: NoiseCell = noise_cell(key, last_column, last_row)
+    x, y = np.empty(result.shape[1]), np.empty(result.shape[1])
     for i in range(result.shape[0]):
-        n = north + i * spacing
-        for j in range(result.shape[1]):
-            e = east + j * spacing
-            x, y = c * e + s * n + octave[SHIFT_E], c * n - s * e + octave[SHIFT_N]
-            column, row = floor(x), floor(y)
-            if column != last_column or row != last_row:
-                last_column, last_row, cell = column, row, noise_cell(key, column, row)
-            result[i, j] += size * in_cell(cell, x - column, y - row)[0]
+        _add_octave_row(octave, size, east, north + i * spacing, spacing, x, y, result[i])
+
+
+@jit
+def _add_octave_row(
+    octave: Array, size: float, east: float, n: float, spacing: float, x: Array, y: Array, result: Array
+) -> None:
+    """Add an octave of a size to a row of samples, run by run of those in one cell; `x`, `y` are room to work in.
+
+    What is done to each run has no branch, so that the compiler makes it vector instructions.
+    """
+    c, s, key = octave[COSINE], octave[SINE], np.uint64(np.int64(octave[KEY]))
+    for j in range(result.shape[0]):
+        e = east + j * spacing
+        x[j], y[j] = c * e + s * n + octave[SHIFT_E], c * n - s * e + octave[SHIFT_N]
+    start = 0
+    while start < result.shape[0]:
+        column, row = floor(x[start]), floor(y[start])
+        end = start + 1
+        while end < result.shape[0] and floor(x[end]) == column and floor(y[end]) == row:
+            end += 1
+        cell: NoiseCell = noise_cell(key, column, row)
+        for j in range(start, end):
+            result[j] += size * in_cell(cell, x[j] - column, y[j] - row)[0]
+        start = end
 
 
 @jit

@@ -10,7 +10,7 @@ from lander_terrain.jit import jit
 from lander_terrain.surface import TerrainData, altitude_and_normal_site, altitude_at
 
 _TOLERANCE_M = 2e-4  # of the altitude at the point found
-_MOST_STEPS = 400
+_MOST_STEPS = 2000  # a ray that comes in at an angle (rad) to the ground takes about 20 times the slope bound over it
 _SHORTEST_STEP_M = 0.02  # so that a ray along the ground moves on
 _HALVINGS = 60
 
@@ -23,7 +23,7 @@ def ray_range(
 
     The ray advances by what the slope bound of the terrain leaves free (Hart 1996, sphere tracing, for a height field),
     and a step too far is bisected. Both results are NaN where the ray meets nothing within `max_range`, or starts below
-    the surface.
+    the surface; also, for want of steps, where it grazes the ground at less than about 0.3 deg.
 
     Parameters
     ----------

@@ -127,20 +127,35 @@ def _ridges(
 ) -> tuple[float, float, float]:
     """Swells along the zero lines of a noise, where another noise is high."""
     mask, mask_e, mask_n = octave_noise(octaves, first, e, n)
-    place = (mask - shape[RIDGE_THRESHOLD]) / _MASK_SOFTNESS + 0.5
-    if place <= 0.0:
+    if ridge_cover(shape, mask) <= 0.0:
         return 0.0, 0.0, 0.0
     x, x_e, x_n = octave_sum(octaves, first + 1, end, e, n, 0.0)
+    size = ridge_size(shape, baseline)
+    height, by_mask, by_x = ridge(shape, size, mask, x)
+    return height, size * (by_x * x_e + by_mask * mask_e), size * (by_x * x_n + by_mask * mask_n)
+
+
+@jit
+def ridge_cover(shape: Array, mask: float) -> float:
+    """Where a mask, in standard deviations, lets ridges be: from 0 on at their ends, from 1 on in full."""
+    return float((mask - shape[RIDGE_THRESHOLD]) / _MASK_SOFTNESS + 0.5)
+
+
+@jit
+def ridge_size(shape: Array, baseline: float) -> float:
+    """Height, m, of a crest that is covered in full, over a baseline, m."""
+    return float(shape[RIDGE_HEIGHT] * noise_weight(shape[RIDGE_WIDTH], baseline))
+
+
+@jit
+def ridge(shape: Array, size: float, mask: float, x: float) -> tuple[float, float, float]:
+    """Height, m, of a ridge of a size, m, and over the size its derivatives by the mask and by the noise whose zeros are the crests."""
     steepness = shape[RIDGE_STEEPNESS]
     inverse = 1.0 / (1.0 + x * x * steepness * steepness)
     crest, crest_slope = inverse * inverse, -4.0 * x * steepness * steepness * inverse * inverse * inverse
+    place = ridge_cover(shape, mask)
     covered, covered_slope = smoothstep(place), smoothstep_slope(place) / _MASK_SOFTNESS
-    size = shape[RIDGE_HEIGHT] * noise_weight(shape[RIDGE_WIDTH], baseline)
-    return (
-        size * crest * covered,
-        size * (crest_slope * covered * x_e + crest * covered_slope * mask_e),
-        size * (crest_slope * covered * x_n + crest * covered_slope * mask_n),
-    )
+    return size * crest * covered, crest * covered_slope, crest_slope * covered
 
 
 @jit
