@@ -198,6 +198,12 @@ def test_an_exposure_out_of_order_is_refused(mission: Mission) -> None:
         Exposure(**{**values, "first_s": 1.0})
 
 
+def test_a_camera_that_is_on_nowhere_is_refused(mission: Mission) -> None:
+    values = mission.part("camera", CameraParameters).model_dump()
+    with pytest.raises(ValueError, match="must be below highest_altitude_m"):
+        CameraParameters(**{**values, "lowest_altitude_m": values["highest_altitude_m"]})
+
+
 def test_dust_veils_the_ground_from_its_height_down() -> None:
     dust = PlumeDust(begins_below_m=30.0, opacity_at_ground=2.5, brightness=0.06)
     scene = np.random.default_rng(3).uniform(0.0, 0.02, (64, 64)).astype(np.float32)
@@ -263,13 +269,14 @@ def test_frames_are_those_of_their_seed_and_stamped_at_mid_exposure(mission: Mis
     assert not np.array_equal(first.data, other.data)
 
 
-def test_the_head_that_looks_down_is_read_out_and_none_above_the_highest_altitude(mission: Mission) -> None:
+def test_the_head_that_looks_down_is_read_out_and_none_too_high_or_on_the_ground(mission: Mission) -> None:
     camera = Camera(mission, mare(605))
     upright, braking = take(camera, 1, truth(500.0, UPRIGHT)), take(camera, 2, truth(500.0, (0.0, -0.6, 0.0, 0.8)))
     assert (upright.valid, upright.head) == (True, 1)
     assert (braking.valid, braking.head) == (True, 0)
     high, overturned = take(camera, 3, truth(20_001.0, UPRIGHT)), take(camera, 4, truth(500.0, (1.0, 0.0, 0.0, 0.0)))
-    for message in (high, overturned):
+    landed = take(camera, 5, truth(0.0, UPRIGHT))
+    for message in (high, overturned, landed):
         assert (message.valid, message.status, message.data.size) == (False, type(message).OFF, 0)
 
 

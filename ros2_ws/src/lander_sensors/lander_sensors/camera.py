@@ -64,7 +64,7 @@ class Camera(Subsystem):
     def step(self, tick: Tick, inputs: Inputs) -> Outputs:
         """Take a frame, its exposure centred on the tick."""
         truth = inputs.fresh("truth")
-        if truth is None or truth.altitude_m > self._parameters.highest_altitude_m:
+        if truth is None or not self._is_on(truth.altitude_m):
             return {"image": self._nothing()}
         faults = [one.fault for one in self._faults if one.active(tick.stamp_ns, truth.altitude_m)]
         if self._last is not None and any(isinstance(fault, Stuck) for fault in faults):
@@ -74,6 +74,9 @@ class Camera(Subsystem):
             return {"image": self._nothing()}
         self._last = self._frame(truth, head, faults)
         return {"image": self._given(self._last)}
+
+    def _is_on(self, altitude_m: float) -> bool:
+        return self._parameters.lowest_altitude_m <= altitude_m <= self._parameters.highest_altitude_m
 
     def _best_head(self, truth: Any) -> int | None:
         """The head that looks down most steeply; None where all look too far off."""

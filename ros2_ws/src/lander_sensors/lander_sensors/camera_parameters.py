@@ -56,9 +56,16 @@ class CameraParameters(Parameters):
     about: str
     geometry: CameraGeometry
     alignment_sigma_deg: NonNegative  # of each head about each axis, unknown to the flight software
-    highest_altitude_m: Positive  # of the pads above the ground; off above
+    highest_altitude_m: Positive  # of the pads above the ground; off above,
+    lowest_altitude_m: float  # and off below
     largest_off_nadir_deg: Annotated[float, Field(gt=0, lt=90)]  # of a boresight: no head beyond it is read out
     lens_blur_px: NonNegative  # 1-sigma of the lens' point spread
     imager: Imager
     exposure: Exposure
     dust: PlumeDust
+
+    @model_validator(mode="after")
+    def _on_somewhere(self) -> CameraParameters:
+        if not self.lowest_altitude_m < self.highest_altitude_m:
+            raise ValueError("lowest_altitude_m must be below highest_altitude_m")
+        return self

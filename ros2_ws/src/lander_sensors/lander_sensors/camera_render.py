@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lander_common.camera_geometry import FOCAL, direction
 from lander_common.reflectance import lunar_lambert
 from lander_terrain.geometry import site_to_map
-from lander_terrain.jit import jit
+from lander_terrain.jit import inlined, jit
 from lander_terrain.lit_tiles import (
     NO_TILE,
     SIZE,
@@ -163,7 +163,7 @@ def render(lattice: Array, tiles: TileData, level_m: float, image: Image) -> Non
                 first = height
 
 
-@jit
+@inlined
 def _between_rows(lattice: Array, i: int, share: float, line: Array) -> NDArray[np.bool_]:
     """Interpolate the lattice between two of its rows; return between which of its columns all rays meet the Moon."""
     columns = lattice.shape[1]
@@ -178,7 +178,7 @@ def _between_rows(lattice: Array, i: int, share: float, line: Array) -> NDArray[
     return seen
 
 
-@jit
+@inlined
 def _between(line: Array, j: int, share: float) -> Ray:
     """The ray of a pixel between two knots."""
     return (
@@ -198,7 +198,7 @@ def _between(line: Array, j: int, share: float) -> Ray:
     )
 
 
-@jit
+@inlined
 def _cell(line: Array, j: int, tiles: TileData, level_m: float, height: float, pixels: Image) -> float:
     """Fill the pixels of a row between two knots; return the height, m, of the ground at the last of them.
 
@@ -228,7 +228,7 @@ def _cell(line: Array, j: int, tiles: TileData, level_m: float, height: float, p
     return height
 
 
-@jit
+@inlined
 def _towards_ground(ray: Ray, pool: Pool, place: Place, e: float, n: float, height: float) -> tuple[float, bool]:
     """Change of height, m, by a step of Newton's method for where a ray meets the ground, and whether that is near enough."""
     _, slot, scale, west, south = place
@@ -240,26 +240,26 @@ def _towards_ground(ray: Ray, pool: Pool, place: Place, e: float, n: float, heig
     return change, abs(change) * (abs(ray[E_H]) + abs(ray[N_H])) * scale < _CLOSE
 
 
-@jit
+@inlined
 def _find(tiles: TileData, level: int, e: float, n: float) -> Place:
     """The tile for a level at map coordinates, m."""
     slot, spacing, west, south = find_tile(tiles, level, e, n)
     return level, slot, 1.0 / spacing, west, south
 
 
-@jit
+@inlined
 def _holds(place: Place, level: int, e: float, n: float) -> bool:
     """Whether a tile, such as that of the last pixel, will do for a level at map coordinates, m."""
     return level == place[0] and _within((e - place[3]) * place[2]) and _within((n - place[4]) * place[2])
 
 
-@jit
+@inlined
 def _within(x: float) -> bool:
     """Whether a place in samples is in a tile or its apron, with what it takes to interpolate."""
     return 1.0 <= x < SIZE - 2.0
 
 
-@jit
+@inlined
 def _shade(ray: Ray, pool: Pool, place: Place, e: float, n: float) -> float:
     """Brightness as the tile of a place shows it at map coordinates, m."""
     _, slot, scale, west, south = place

@@ -16,3 +16,8 @@ def jit(function: Function) -> Function:
     A division by zero gives infinity or NaN, as in numpy: to look out for it would cost inner loops half of their speed.
     """
     return cast(Function, njit(cache=True, error_model="numpy")(function))
+
+
+def inlined(function: Function) -> Function:
+    """The same for what an inner loop calls: it becomes part of its caller, whatever the compiler thinks of its length."""
+    return cast(Function, njit(cache=True, error_model="numpy", forceinline=True)(function))

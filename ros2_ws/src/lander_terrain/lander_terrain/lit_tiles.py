@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lander_terrain import arrays
-from lander_terrain.jit import jit
+from lander_terrain.jit import inlined, jit
 from lander_terrain.shadows import UNSHADED, cast_shadows
 from lander_terrain.sunlight import local_sun
 from lander_terrain.terrain import Terrain
@@ -209,7 +209,7 @@ class LitTiles:
             self._shadows.popitem(last=False)
 
 
-@jit
+@inlined
 def find_tile(data: TileData, level: int, e: float, n: float) -> tuple[int, float, float, float]:
     """Slot and spacing, m, of the tile of a level, or of the finest coarser one that is there, at map coordinates, m.
 
@@ -225,7 +225,7 @@ def find_tile(data: TileData, level: int, e: float, n: float) -> tuple[int, floa
     return NO_TILE, 1.0, 0.0, 0.0
 
 
-@jit
+@inlined
 def tile_height(pool: Pool, slot: int, x: float, y: float) -> tuple[float, float, float]:
     """Height, m, and its derivatives by samples, at a place in a tile, in samples (column, row): bilinear."""
     i, j = int(y), int(x)
@@ -236,7 +236,7 @@ def tile_height(pool: Pool, slot: int, x: float, y: float) -> tuple[float, float
     return low + v * (high - low), b - a + v * (d - c - b + a), high - low
 
 
-@jit
+@inlined
 def tile_slopes(pool: Pool, slot: int, x: float, y: float) -> tuple[float, float]:
     """Derivatives of height by samples at a place in a tile, without steps: of a quadratic B-spline through the heights."""
     i, j = int(y + 0.5), int(x + 0.5)
@@ -251,13 +251,13 @@ def tile_slopes(pool: Pool, slot: int, x: float, y: float) -> tuple[float, float
     return float(a * low_x + b * middle_x + c * high_x), float(across)
 
 
-@jit
+@inlined
 def _weights(u: np.float32) -> tuple[np.float32, np.float32, np.float32]:
     """Of the quadratic B-spline, at a place between -1/2 and 1/2 from the middle one of three samples."""
     return _HALF * (_HALF - u) * (_HALF - u), np.float32(0.75) - u * u, _HALF * (_HALF + u) * (_HALF + u)
 
 
-@jit
+@inlined
 def _spline(
     pool: Pool, k: int, u: np.float32, a: np.float32, b: np.float32, c: np.float32
 ) -> tuple[np.float32, np.float32]:
@@ -266,7 +266,7 @@ def _spline(
     return a * left + b * middle + c * right, (u - _HALF) * left - _TWO * u * middle + (u + _HALF) * right
 
 
-@jit
+@inlined
 def tile_light(pool: Pool, slot: int, x: float, y: float) -> float:
     """Albedo times the share of the Sun that is not hidden, at a place in a tile, in samples (column, row): bilinear."""
     i, j = int(y), int(x)
