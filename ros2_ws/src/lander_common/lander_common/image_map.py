@@ -179,13 +179,26 @@ def tile_height(row: Array, heights: Heights, e: float, n: float) -> float:
 def _bilinear(
     values: Any, offset: float, rows: float, columns: float, spacing: float, east: float, north: float
 ) -> float:
-    i, j = min(max(north / spacing, 0.0), rows - 1.0), min(max(east / spacing, 0.0), columns - 1.0)
-    i0, j0 = min(int(i), int(rows) - 2), min(int(j), int(columns) - 2)
-    fi, fj = i - i0, j - j0
-    k, step = int(offset) + i0 * int(columns) + j0, int(columns)
-    low = values[k] * (1.0 - fj) + values[k + 1] * fj
-    high = values[k + step] * (1.0 - fj) + values[k + step + 1] * fj
-    return float(low * (1.0 - fi) + high * fi)
+    i, v = between_samples(north, spacing, rows)
+    j, u = between_samples(east, spacing, columns)
+    step = int(columns)
+    return float(bilinear(values, int(offset) + i * step + j, step, u, v))
+
+
+@njit(cache=True, forceinline=True)
+def between_samples(x: float, spacing: float, count: float) -> tuple[int, float]:
+    """Index of the sample before a place at `x`, m from the first of `count`, and the share of the way to the next."""
+    place = min(max(x / spacing, 0.0), count - 1.0)
+    before = min(int(place), int(count) - 2)
+    return before, place - before
+
+
+@njit(cache=True, forceinline=True)
+def bilinear(values: Any, k: int, step: int, u: float, v: float) -> float:
+    """Value between sample k, its neighbour to the east and, `step` further, those to the north; u, v: shares of the way."""
+    low = values[k] * (1.0 - u) + values[k + 1] * u
+    high = values[k + step] * (1.0 - u) + values[k + step + 1] * u
+    return float(low * (1.0 - v) + high * v)
 
 
 @njit(cache=True)

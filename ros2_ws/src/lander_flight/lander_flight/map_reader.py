@@ -10,18 +10,27 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lander_common.image_map import (
+    COLUMNS,
+    EAST,
+    HEIGHT_COLUMNS,
+    HEIGHT_OFFSET,
+    HEIGHT_ROWS,
     HEIGHT_SIGMA,
+    HEIGHT_SPACING,
     NO_TILE,
+    NORTH,
+    OFFSET,
     REGISTRATION,
+    ROWS,
     SPACING,
     SUN_AZIMUTH,
     SUN_ELEVATION,
     ImageMap,
+    between_samples,
+    bilinear,
     covers,
     image_height,
     image_tile,
-    tile_brightness,
-    tile_height,
 )
 from lander_flight.map_window import Picture, Window, relight
 
@@ -98,19 +107,43 @@ def read_zone(
     """Brightness and heights, m, of a window, from the tiles of the zone of a spacing only; heights NaN beyond them."""
     brightness = np.zeros((cells, cells), np.float32)
     height = np.full((cells, cells), np.float32(np.nan))
-    tile = 0
     for i in range(cells):
-        n = north + posting * i
-        for j in range(cells):
-            e = east + posting * j
-            if table[tile, SPACING] != spacing or not covers(table[tile], e, n):
-                tile = _tile_of(table, spacing, e, n)
-                if tile == NO_TILE:
-                    tile = 0
-                    continue
-            brightness[i, j] = tile_brightness(table[tile], pixels, e, n)
-            height[i, j] = tile_height(table[tile], heights, e, n)
+        n, j = north + posting * i, 0
+        while j < cells:
+            tile = _tile_of(table, spacing, east + posting * j, n)
+            if tile == NO_TILE:
+                j += 1
+            else:
+                j = _read_row(table[tile], pixels, heights, east, n, posting, j, brightness[i], height[i])
     return brightness, height
+
+
+@njit(cache=True)
+def _read_row(
+    tile: Array,
+    pixels: NDArray[np.uint8],
+    heights: Picture,
+    east: float,
+    n: float,
+    posting: float,
+    j: int,
+    brightness: Picture,
+    height: Picture,
+) -> int:
+    """Fill a row of a window from cell j on, as far as a tile covers it; return the first cell that it does not."""
+    step, height_step = int(tile[COLUMNS]), int(tile[HEIGHT_COLUMNS])
+    i, v = between_samples(n - tile[NORTH], tile[SPACING], tile[ROWS])
+    height_i, height_v = between_samples(n - tile[NORTH], tile[HEIGHT_SPACING], tile[HEIGHT_ROWS])
+    row, height_row = int(tile[OFFSET]) + i * step, int(tile[HEIGHT_OFFSET]) + height_i * height_step
+    for cell in range(j, brightness.shape[0]):
+        e = east + posting * cell
+        if not covers(tile, e, n):
+            return cell
+        k, u = between_samples(e - tile[EAST], tile[SPACING], tile[COLUMNS])
+        height_k, height_u = between_samples(e - tile[EAST], tile[HEIGHT_SPACING], tile[HEIGHT_COLUMNS])
+        brightness[cell] = bilinear(pixels, row + k, step, u, v)
+        height[cell] = bilinear(heights, height_row + height_k, height_step, height_u, height_v)
+    return brightness.shape[0]
 
 
 @njit(cache=True)
