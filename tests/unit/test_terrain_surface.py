@@ -121,12 +121,13 @@ def test_another_depth_of_craters_leaves_the_fractal_as_it_was() -> None:
     np.testing.assert_array_equal(changed_.data.octaves, mare(1).data.octaves)
 
 
-def test_scalar_array_and_grid_queries_agree() -> None:
-    e, n = np.meshgrid(-3e4 + 25.0 * np.arange(40), 1e4 + 25.0 * np.arange(30))
-    for baseline in (0.0, 50.0):
-        grid = mare(1).grid(-3e4, 1e4, 25.0, (30, 40), baseline)
-        np.testing.assert_allclose(grid, mare(1).heights(e, n, baseline), atol=1e-9)
-    assert mare(1).height(-3e4, 1e4) == mare(1).heights(np.array([-3e4]), np.array([1e4]))[0]
+@pytest.mark.parametrize(("east", "north"), [(-3e4, 1e4), (-5.2e4, -4.4e4)], ids=["ridges", "where ridges end"])
+@pytest.mark.parametrize("baseline", [0.0, 50.0])
+def test_scalar_array_and_grid_queries_agree(east: float, north: float, baseline: float) -> None:
+    e, n = np.meshgrid(east + 50.0 * np.arange(40), north + 50.0 * np.arange(30))
+    grid = mare(1).grid(east, north, 50.0, (30, 40), baseline)
+    np.testing.assert_allclose(grid, mare(1).heights(e, n, baseline), atol=1e-9)
+    assert mare(1).height(east, north) == mare(1).heights(np.array([east]), np.array([north]))[0]
 
 
 @given(st.integers(1, 4), PLACE, PLACE)
