@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, floor, pi
 
 import numpy as np
@@ -38,13 +39,12 @@ class RockField:
 
     def within(self, data: TerrainData, bounds_m: tuple[float, float, float, float]) -> Array:
         """Rocks with centres in bounds (e from, e to, n from, n to), m: rows of e, n, diameter."""
-        diameters = self._diameters()
         rows: list[tuple[float, float, float]] = _rocks(
             data,
             np.uint64(self.key),
             self.density(self.parameters.smallest_m),
             self.parameters.ejecta_factor,
-            diameters,
+            self._diameters,
             np.array(bounds_m, float),
         )
         return np.array(rows).reshape(-1, 3)
@@ -56,6 +56,7 @@ class RockField:
         integral = exp(-q * diameter) / diameter - q * float(exp1(q * diameter))
         return float(4.0 * self.parameters.coverage * q / pi * integral)
 
+    @cached_property
     def _diameters(self) -> Array:
         """Diameters, m, at equal steps of probability, smallest first."""
         fine = np.geomspace(self.parameters.smallest_m, self.parameters.largest_m, 2000)
