@@ -68,10 +68,11 @@ def test_the_bound_of_one_in_ten_has_a_binomial_tail_of_five_percent() -> None:
 
 
 def test_a_page_counts_by_kind_and_lists_what_was_wrong() -> None:
-    found = [look("as flown", tried(3.0)), look("as flown", tried(0.0, fixed=False), 30.0), look("bland", tried(500.0))]
+    flown = [look("as flown", tried(error)) for error in (3.0, 7.0)]
+    found = [*flown, look("as flown", tried(0.0, fixed=False), 30.0), look("bland", tried(500.0))]
     text = page(found, 2)
-    assert "3 looks at 2 pictures" in text
-    assert "| as flown | 2 | 1 | 0 | 7.8e-01 | fix 1, bland 1 |" in text
+    assert "4 looks at 2 pictures" in text
+    assert "| as flown | 3 | 2 | 0 | 6.3e-01 | 5, 7, 7 | fix 2, bland 1 |" in text
     assert "| 24 to 45 deg | 1 | 0 | 0 |" in text
     assert [line for line in text.splitlines() if line.startswith("wrong")] == [
         "wrong: bland, 1000 m, Sun 10 deg: [500.   0.   0.] m, 10^-12"

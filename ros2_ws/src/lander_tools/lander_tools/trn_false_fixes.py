@@ -202,5 +202,12 @@ def grouped(name: str, groups: list[tuple[str, list[Look]]]) -> list[str]:
     for label, these in groups:
         fixes, wrong = sum(one.fixed for one in these), sum(one.wrong for one in these)
         counts = (str(len(these)), str(fixes), str(wrong), f"{upper_bound(wrong, len(these)):.1e}")
-        rows.append((label, *counts, reasons(one.outcome for one in these)))
-    return [table((name, "looks", "fixes", "wrong", "95 % bound", "outcomes"), rows), ""]
+        rows.append((label, *counts, spread(these), reasons(one.outcome for one in these)))
+    error = "median, 99 %, largest error, m"
+    return [table((name, "looks", "fixes", "wrong", "95 % bound", error, "outcomes"), rows), ""]
+
+
+def spread(found: list[Look]) -> str:
+    """Median, 99 % and largest error to the sides of the fixes."""
+    errors = [float(np.linalg.norm(one.error_m[:2])) for one in found if one.fixed]
+    return ", ".join(f"{error:.2g}" for error in np.percentile(errors, [50, 99, 100])) if errors else "none"
