@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from lander_common.quaternion import conjugate, from_rotation_vector, multiply, to_rotation_vector
 from lander_flight import error_state as es
@@ -161,6 +162,19 @@ def test_an_update_moves_the_state_by_the_gain() -> None:
     filter_.update(row, 30.0, 100.0)
     moved = difference(filter_.nav, start())
     np.testing.assert_allclose(moved, P[:, 0] / (P[0, 0] + 100.0) * 30.0, rtol=1e-4, atol=1e-12)
+
+
+def test_what_updates_turned_the_attitude_by_is_kept() -> None:
+    """To the square of the angle, which turns that do not commute leave."""
+    filter_, random = filter_at(start(), random_covariance(8)), np.random.default_rng(9)
+    units = np.sqrt(np.diag(filter_.P))
+    for _ in range(5):
+        filter_.update(random.normal(size=es.SIZE) / units, float(random.normal()), 1.0)
+        filter_.update_all(random.normal(size=(3, es.SIZE)) / units, random.normal(size=3))
+    before, after = (Rotation.from_quat(nav[sd.Q : sd.Q + 4]) for nav in (start(), filter_.nav))
+    turned = (after * before.inv()).as_rotvec()
+    assert np.linalg.norm(turned) > 1e-6
+    np.testing.assert_allclose(filter_.attitude_correction, turned, atol=np.linalg.norm(turned) ** 2 + 1e-12)
 
 
 @settings(max_examples=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from trn_samples import Ground, looking_down
 
 from lander_common.mission import resolve
-from lander_common.quaternion import from_axes
+from lander_common.quaternion import from_axes, from_rotation_vector
 from lander_common.sun import mission_sun_site
 from lander_flight.trn import Trn
 from lander_flight.trn_picture import annotated
@@ -22,6 +23,7 @@ PERIOD_NS = 100_000_000
 R_BODY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])  # upright: the landing head looks straight down
 HEAD = 1
 OFFSET = np.array([60.0, -40.0, 15.0])  # of what navigation believes
+TILT_RAD = 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +58,34 @@ def navigation(at_ns: int, verdict: int = NavigationState.ACCEPTED) -> Any:
     state.header = header_message(at_ns, "site")
     state.r_lander_site = np.array([300.0, -500.0, 6000.0]) + OFFSET
     x, y, z = (tuple(axis) for axis in R_BODY.T.tolist())
-    state.q_site_body = np.array(from_axes(x, y, z))
+    state.q_site_body = state.q_mci_body = np.array(from_axes(x, y, z))  # a time at which mci and site are aligned
     state.r_sigma_site_m, state.attitude_sigma_rad = np.full(3, 60.0), np.full(3, 1e-4)
     state.trn_verdict = verdict
     return state
 
 
-def fly(trn: Trn, frames: list[Array | None], verdict: int = NavigationState.ACCEPTED) -> list[Any]:
+def learned(at_ns: int, verdict: int) -> Any:
+    """The same, of a navigation that thought itself tilted until it was put right between the first image and the second."""
+    state = navigation(at_ns, verdict)
+    if at_ns > 15 * PERIOD_NS:
+        state.attitude_correction_mci = np.array([-TILT_RAD, 0.0, 0.0])
+    else:
+        state.q_site_body = state.q_mci_body = np.array(from_rotation_vector((TILT_RAD, 0.0, 0.0)))
+    return state
+
+
+def fly(
+    trn: Trn,
+    frames: list[Array | None],
+    verdict: int = NavigationState.ACCEPTED,
+    believed: Callable[[int, int], Any] = navigation,
+) -> list[Any]:
     """A frame at every second, a step at every tenth; what came out, with `due_ns`."""
     found = []
     for k in range(1, 10 * len(frames) + 1):
         tick, now = Tick(k, k * PERIOD_NS, PERIOD_NS), k * PERIOD_NS
         frame = image(now, frames[k // 10 - 1]) if k % 10 == 0 else None
-        latest = {"image": frame, "navigation_state": navigation(now, verdict)}
+        latest = {"image": frame, "navigation_state": believed(now, verdict)}
         message = trn.step(tick, Inputs(latest, {"image"} if frame is not None else set()))["trn_fix"]
         message.header = header_message(now, "site")
         encode(message, "lander_interfaces/msg/TrnFix")
@@ -121,6 +138,16 @@ def test_the_displacement_between_images_is_measured_near_the_ground(ground: Gro
     for message in moved:
         sigma = np.sqrt(np.diag(message.displacement_covariance.reshape(3, 3)))
         assert np.all(np.abs(message.displacement_site) < np.maximum(5.0 * sigma, 0.5))  # the camera stood still
+
+
+def test_what_navigation_learns_of_its_attitude_between_images_is_no_displacement(
+    ground: Ground, picture: Array
+) -> None:
+    low = trn(ground)
+    low._motion._below_m = 1e4
+    moved = [message for message in fly(low, [picture, picture, None], believed=learned) if message.moved]
+    assert len(moved) == 1
+    assert np.linalg.norm(moved[0].displacement_site) < 0.1 * TILT_RAD * 6000.0  # the camera stood still
 
 
 def test_whoever_watches_sees_the_matches(ground: Ground, picture: Array) -> None:

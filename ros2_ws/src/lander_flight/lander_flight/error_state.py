@@ -203,18 +203,22 @@ def reduce_covariance(P: Array, shared: Array, gain: Array, total: float) -> Non
 
 
 @njit(cache=True)
-def update(nav: Array, P: Array, row: Array, innovation: float, noise_variance: float) -> None:
-    """Correct state and covariance by a scalar measurement."""
+def update(nav: Array, P: Array, row: Array, innovation: float, noise_variance: float) -> Array:
+    """Correct state and covariance by a scalar measurement; return what error was taken out, shape (37,)."""
     shared, variance = covered(P, row)
     total = variance + noise_variance
     gain = shared / total
     reduce_covariance(P, shared, gain, total)
-    correct(nav, gain * innovation)
+    taken = gain * innovation
+    correct(nav, taken)
+    return taken
 
 
 @njit(cache=True)
-def update_all(nav: Array, P: Array, rows: Array, innovations: Array) -> None:
+def update_all(nav: Array, P: Array, rows: Array, innovations: Array) -> Array:
     """Correct by measurements whose errors are independent and of unit variance, one after the other; rows (k, 37), innovations (k,).
+
+    Returns what error was taken out, shape (37,).
 
     The rows stand for one linearisation, so that what has been corrected already is taken out of the innovations to come.
     """
@@ -226,6 +230,7 @@ def update_all(nav: Array, P: Array, rows: Array, innovations: Array) -> None:
         reduce_covariance(P, shared, gain, total)
         taken += gain * (innovations[k] - rows[k] @ taken)
     correct(nav, taken)
+    return taken
 
 
 @njit(cache=True)

@@ -6,12 +6,13 @@ pose against the first. So the displacement is that between the two poses, corre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lander_flight.map_window import CameraPose
+from lander_flight.pose_fit import rotation
 from lander_flight.trn_matcher import Pyramid, TrnMatcher
 
 Array = NDArray[np.float64]
@@ -27,6 +28,7 @@ class Frame:
     pyramid: Pyramid
     pose: CameraPose
     up_sigma_m: float | None  # of the pose over the map's ground, by its fix; None without one
+    correction_site: Array  # rad, rotation vector: what navigation had turned its attitude by until then
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class MotionMeter:
         before, self._before = self._before, now
         if before is None or before.head != now.head:
             return None
-        found = self._matcher.compare(before.pyramid, before.pose, now.pyramid, now.pose, self._below_m)
+        found = self._matcher.compare(before.pyramid, as_of(before, now), now.pyramid, now.pose, self._below_m)
         if found is None:
             return None
         moved = found.pose.r_site - before.pose.r_site
@@ -60,3 +62,12 @@ class MotionMeter:
         up_sigma_m = found.height_sigma_m if before.up_sigma_m is None else before.up_sigma_m
         covariance = found.covariance + np.outer(moved, moved) * (up_sigma_m / found.distance_m) ** 2
         return Motion(before.at_ns, moved, covariance)
+
+
+def as_of(before: Frame, now: Frame) -> CameraPose:
+    """The pose of a frame with what navigation has learned of its attitude until a later one.
+
+    A correction between the two would turn the second against the first, and pass for a displacement of as much of the height.
+    """
+    learned = rotation(now.correction_site - before.correction_site)
+    return replace(before.pose, R_site_optical=learned @ before.pose.R_site_optical)

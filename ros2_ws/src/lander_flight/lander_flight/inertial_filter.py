@@ -9,7 +9,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lander_common.quaternion import Quaternion
-from lander_flight.error_state import ACCELEROMETER, SIZE, SUMS_SIZE, accumulate, fade, propagate, update, update_all
+from lander_flight.error_state import (
+    ACCELEROMETER,
+    ATTITUDE,
+    GYRO,
+    SIZE,
+    SUMS_SIZE,
+    accumulate,
+    fade,
+    propagate,
+    update,
+    update_all,
+)
 from lander_flight.strapdown import (
     ACCELEROMETER_BIAS,
     GYRO_BIAS,
@@ -40,6 +51,7 @@ class InertialFilter:
         self.lag_s = 0.0  # of the covariance
         self.noise = noise
         self.sums = np.zeros(SUMS_SIZE)
+        self.attitude_correction = np.zeros(3)  # sum of what measurements turned the attitude by, rad in mci
         self.history = np.zeros((history, _ROW_SIZE))
         self._ticks = 0
         self._first_attitude = nav[Q : Q + 4].copy()
@@ -102,11 +114,14 @@ class InertialFilter:
 
     def update(self, row: Array, innovation: float, noise_variance: float) -> None:
         """Correct by a scalar measurement."""
-        update(self.nav, self.P, row, innovation, noise_variance)
+        self._note(update(self.nav, self.P, row, innovation, noise_variance))
 
     def update_all(self, rows: Array, innovations: Array) -> None:
         """Correct by measurements of unit variance that are independent of each other."""
-        update_all(self.nav, self.P, rows, innovations)
+        self._note(update_all(self.nav, self.P, rows, innovations))
+
+    def _note(self, taken: Array) -> None:
+        self.attitude_correction = self.attitude_correction + taken[ATTITUDE:GYRO]
 
 
 def history_length(history_s: float, tick_s: float) -> int:

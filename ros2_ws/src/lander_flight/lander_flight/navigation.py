@@ -205,6 +205,7 @@ class Navigation(Subsystem):
             r_sigma_site_m=sure[0:3],
             v_sigma_site_m_s=sure[3:6],
             attitude_sigma_rad=sure[6:9],
+            attitude_correction_mci=filter_.attitude_correction,
             imu_verdict=imu_verdict,
             range_verdict=result.verdict,
             range_innovation_m=result.innovation_m,
@@ -254,6 +255,7 @@ class Navigation(Subsystem):
         self._time_ns = stamp_ns(state)
         self.filter.restore(nav, filter_.covariance.reshape(es.SIZE, es.SIZE), self._time_ns * 1e-9)
         self.filter.motion = np.concatenate([state.w_mci_body, state.specific_force_body])
+        self.filter.attitude_correction = state.attitude_correction_mci
         self._mass.restore(filter_.propellant_kg)
         if state.range_age_s >= 0.0:
             self._accepted_s = self.filter.time_s - state.range_age_s

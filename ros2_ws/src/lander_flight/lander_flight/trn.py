@@ -89,12 +89,13 @@ class Trn(Subsystem):
         if sighting.fit is not None:
             self._offset = self._offset + sighting.fit.steady.r_site - expected.pose.r_site
             self._fixed_ns = at_ns
-        # Attitudes as the gyros carry them: their error is the same in both images, that of two fits is not.
+        # Attitudes by navigation: their error is the same in both images, that of two fits is not.
         r_site, up_sigma_m = expected.pose.r_site, None
         if sighting.fit is not None:
             r_site, up_sigma_m = sighting.fit.steady.r_site, float(sighting.fit.covariance[_UP, _UP]) ** 0.5
         pose = CameraPose(r_site, expected.pose.R_site_optical)
-        _add_motion(message, self._motion.measure(Frame(at_ns, image.head, Pyramid(pixels), pose, up_sigma_m)))
+        frame = Frame(at_ns, image.head, Pyramid(pixels), pose, up_sigma_m, correction_site(navigation))
+        _add_motion(message, self._motion.measure(frame))
         if self.watch:
             self.watch(image, pixels, message)
         return Pending(at_ns + round(took_s * NANOSECONDS), message)
@@ -147,6 +148,12 @@ class Trn(Subsystem):
             message.covariance = sighting.fit.covariance.ravel()
             message.scene_map_m, message.residual_px = sighting.scene_map_m, sighting.fit.rms_px
         return message
+
+
+def correction_site(navigation: Message) -> Array:
+    """What navigation has turned its attitude by so far, rad, a rotation vector in site."""
+    R_site_mci = rotation_matrix(navigation.q_site_body) @ rotation_matrix(navigation.q_mci_body).T
+    return np.asarray(R_site_mci @ navigation.attitude_correction_mci)
 
 
 def _nothing(reason: int) -> Message:
