@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lander_runtime.architecture import EVENT, EVERY_TICK, architecture, build, parse_period
+from lander_runtime.conductor import CREDIT_TICKS
 from lander_runtime.messages import typestore
 
 SOURCE = Path(__file__).resolve().parents[2] / "ros2_ws" / "src"
@@ -73,6 +74,13 @@ def test_every_subsystem_imports_where_no_ros_is_installed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_who_lags_as_far_as_may_be_loses_no_message() -> None:
+    """After the landing a tick is a second long, so that what comes once a second comes with every tick."""
+    for topic in architecture().topics.values():
+        if topic.role == "gating" and topic.period_ns != EVENT:
+            assert topic.qos.depth > CREDIT_TICKS, topic.name
 
 
 def test_only_world_and_sensors_hear_the_truth() -> None:
